@@ -1,0 +1,1 @@
+//! Semroute: a semantic-routing gateway for LLM APIs.
