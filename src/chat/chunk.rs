@@ -1,0 +1,190 @@
+//! The pieces in which an answer comes.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// Token counts as the provider reports them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Usage {
+    /// Tokens read, cached ones included.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens written, reasoning included.
+    #[serde(default)]
+    pub completion_tokens: u64,
+}
+
+/// One event of a streamed answer: the provider's JSON, and what the program needs to know of it.
+#[derive(Debug)]
+pub struct Chunk {
+    /// One line of valid JSON.
+    pub json: String,
+    /// Text, reasoning, a refusal or a piece of a tool call; not a role, not a comment, not an empty delta.
+    pub has_content: bool,
+    /// At least one choice ended in this event.
+    pub finished: bool,
+    /// No choices at all: token counts, content-filter results, keep-alives.
+    pub is_bare: bool,
+    /// Token counts, when this event carries them.
+    pub usage: Option<Usage>,
+}
+
+/// Why an event is not a piece of an answer.
+#[derive(Debug, Error)]
+pub enum ChunkError {
+    /// The provider reports an error inside a stream that began well.
+    #[error("the provider reported an error in its stream")]
+    InBand {
+        /// The event as it came.
+        json: String,
+    },
+    /// Not JSON, or not an object with choices.
+    #[error("an event is not a chat completion chunk")]
+    Malformed(#[source] serde_json::Error),
+}
+
+impl Chunk {
+    /// Reads the data of one event.
+    ///
+    /// # Errors
+    /// When it is an error object, or no chunk at all.
+    pub fn parse(data: String) -> Result<Self, ChunkError> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(default, borrow)]
+            choices: Vec<Choice<'a>>,
+            #[serde(default)]
+            usage: Option<Usage>,
+            #[serde(default, borrow)]
+            error: Option<&'a RawValue>,
+        }
+        let wire: Wire<'_> = serde_json::from_str(&data).map_err(ChunkError::Malformed)?;
+        if wire.error.is_some() {
+            return Err(ChunkError::InBand { json: data });
+        }
+        // A finish reason outside the published set means that the provider gave up, whatever it calls it.
+        let failed = wire.choices.iter().any(|choice| choice.finish_reason == Some("error"));
+        if failed {
+            return Err(ChunkError::InBand { json: data });
+        }
+        let has_content = wire.choices.iter().any(Choice::has_content);
+        let finished = wire.choices.iter().any(|choice| choice.finish_reason.is_some());
+        let (is_bare, usage) = (wire.choices.is_empty(), wire.usage);
+        // JSON allows line breaks between its tokens; an event stream does not.
+        let json = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
+        Ok(Self { json, has_content, finished, is_bare, usage })
+    }
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default, borrow, alias = "message")]
+    delta: Option<Delta<'a>>,
+    #[serde(default, borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    finish_reason: Option<&'a str>,
+}
+
+impl Choice<'_> {
+    fn has_content(&self) -> bool {
+        let says = |value: Option<&RawValue>| {
+            value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}"))
+        };
+        let in_delta = self.delta.as_ref().is_some_and(|delta| {
+            [
+                delta.content,
+                delta.tool_calls,
+                delta.refusal,
+                delta.reasoning_content,
+                delta.reasoning,
+                delta.function_call,
+                delta.audio,
+            ]
+            .into_iter()
+            .any(says)
+        });
+        in_delta || says(self.text)
+    }
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    refusal: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    reasoning: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    function_call: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    audio: Option<&'a RawValue>,
+}
+
+/// A whole answer: the provider's JSON, and what the program needs to know of it.
+#[derive(Debug)]
+pub struct Completion {
+    /// Valid JSON.
+    pub json: String,
+    /// At least one choice says something or names why it ended.
+    pub has_answer: bool,
+    /// Token counts, when the provider reports them.
+    pub usage: Option<Usage>,
+}
+
+impl Completion {
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// When it is an error object, or no completion at all.
+    pub fn parse(data: String) -> Result<Self, ChunkError> {
+        let chunk = Chunk::parse(data)?;
+        let has_answer = chunk.has_content || chunk.finished;
+        Ok(Self { json: chunk.json, has_answer, usage: chunk.usage })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(data: &str, has_content: bool, finished: bool, is_bare: bool) {
+        let chunk = Chunk::parse(data.to_owned()).expect(data);
+        let found = (chunk.has_content, chunk.finished, chunk.is_bare);
+        assert_eq!(found, (has_content, finished, is_bare), "{data}");
+    }
+
+    #[test]
+    fn content_is_what_a_person_or_a_tool_would_notice() {
+        check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, false, false, false);
+        check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, true, false, false);
+        check(r#"{"choices":[{"delta":{"content":null,"reasoning_content":"a"}}]}"#, true, false, false);
+        check(r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, true, false, false);
+        check(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false, true, false);
+        check(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, false, false, true);
+        check(r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#, true, true, false);
+    }
+
+    #[test]
+    fn errors_inside_a_stream_are_told_from_noise() {
+        let in_band = r#"{"error":{"message":"overloaded"}}"#.to_owned();
+        assert!(matches!(Chunk::parse(in_band), Err(ChunkError::InBand { .. })));
+        let gave_up = r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#.to_owned();
+        assert!(matches!(Chunk::parse(gave_up), Err(ChunkError::InBand { .. })));
+        assert!(matches!(Chunk::parse("{".to_owned()), Err(ChunkError::Malformed(_))));
+        let without_error = r#"{"error":null,"choices":[]}"#.to_owned();
+        assert!(Chunk::parse(without_error).is_ok());
+    }
+
+    #[test]
+    fn line_breaks_between_tokens_never_reach_the_event_stream() {
+        let chunk = Chunk::parse("{\n\"choices\":\r\n[]}".to_owned()).expect("valid JSON");
+        assert_eq!(chunk.json, "{ \"choices\":  []}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The conversation as the program knows it: what a caller asked, and the pieces in which an answer comes.
+//!
+//! The neutral form of this release is OpenAI's own JSON with its unknown fields untouched, because it is what most callers
+//! and most providers speak. Only the fields that a decision needs are read.
+
+mod chunk;
+mod prompt;
+mod request;
+
+pub use chunk::{Chunk, ChunkError, Completion, Usage};
+pub use prompt::{Prompt, prompt_of};
+pub use request::{BadRequest, ChatRequest, Message, Role, parse};

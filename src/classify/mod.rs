@@ -1,0 +1,33 @@
+//! Which tier should answer: the caller's wish, or the vote of the nearest labelled examples. Pure.
+
+mod decision;
+mod snapshot;
+mod vote;
+
+pub use decision::{Decision, Neighbour, Reading, Reason};
+pub use snapshot::{Snapshot, UnknownModel, Wish};
+pub use vote::{Share, Tally, tally};
+
+use std::sync::Arc;
+
+/// Decides for one conversation. Every way to fail ends in the default tier, with the reason said.
+#[must_use]
+pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: &Reading) -> Decision {
+    let vector = match (wish, reading) {
+        (Wish::Tier(tier), _) => return Decision::asked(Arc::clone(tier)),
+        (Wish::Target(target), _) => {
+            return Decision::pinned(snapshot.default_tier(), Arc::clone(target));
+        }
+        (Wish::Auto, Reading::Nothing) => {
+            return Decision::fallback(snapshot.default_tier(), Reason::NothingToRead);
+        }
+        (Wish::Auto, Reading::Failed(error)) => {
+            let reason = Reason::EmbedderFailed { error: error.to_string() };
+            return Decision::fallback(snapshot.default_tier(), reason);
+        }
+        (Wish::Auto, Reading::Vector(vector)) => vector,
+    };
+    let neighbours = snapshot.neighbours(vector);
+    let tally = tally(&neighbours, snapshot.vote());
+    Decision::voted(snapshot.default_tier(), neighbours, tally)
+}

@@ -1,0 +1,114 @@
+//! `semroute bench`: measures this machine, reproducibly.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
+use crate::chat::Prompt;
+use crate::classify::{Reading, Wish, decide};
+use crate::embed::Embedder;
+use crate::gateway::{self, Brain};
+
+/// Prompts decided before the clock starts.
+const WARM_UP: usize = 20;
+
+/// Measure this machine.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum BenchCommand {
+    /// The whole decision beside the model's bare forward pass over the same tokens.
+    Decide(DecideArgs),
+}
+
+/// The whole decision beside the bare forward pass.
+#[derive(Debug, clap::Args)]
+pub(super) struct DecideArgs {
+    /// JSONL file of `{"text": ...}`; without one, the configuration's own examples.
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> anyhow::Result<Ran> {
+    let BenchCommand::Decide(args) = command;
+    let config = Arc::new(load_config(&args.config)?.config);
+    let texts = match &args.prompts {
+        Some(file) => read_texts(file)?,
+        None => config.examples.iter().map(|example| example.text.clone()).collect(),
+    };
+    let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
+    let measured = measure(brain, &texts)?;
+    match args.output.format() {
+        Format::Json => writeln!(out, "{measured}")?,
+        Format::Text => writeln!(out, "{measured:#}")?,
+    }
+    Ok(Ran::Well)
+}
+
+fn read_texts(file: &std::path::Path) -> anyhow::Result<Vec<String>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{name}`"))?;
+    let texts = text.lines().enumerate().map(|(number, line)| {
+        let row: Value = serde_json::from_str(line)
+            .with_context(|| format!("{name}:{}: not JSON", number + 1))?;
+        let text = row.get("text").and_then(Value::as_str);
+        text.map(str::to_owned).with_context(|| format!("{name}:{}: no `text`", number + 1))
+    });
+    texts.collect()
+}
+
+/// Alternates the two measurements prompt by prompt, so that whatever else the machine does weighs on both.
+fn measure(brain: Brain, texts: &[String]) -> anyhow::Result<Value> {
+    let Brain { mut embedder, snapshot } = brain;
+    let (mut forward, mut whole, mut search) = (Vec::new(), Vec::new(), Vec::new());
+    let mut on_progress = progress("deciding");
+    for (done, text) in texts.iter().enumerate() {
+        on_progress(done, texts.len());
+        let Some(prompt) = Prompt::new(text) else { continue };
+        let tokens = embedder.tokens(prompt.as_str())?;
+        let started = Instant::now();
+        embedder.forward(&tokens)?;
+        let forward_took = started.elapsed();
+
+        let started = Instant::now();
+        let prompt = Prompt::new(text).context("a prompt that was there a moment ago")?;
+        let vector = embedder.embed(prompt.as_str())?;
+        let read = started.elapsed();
+        let decision = decide(&snapshot, &Wish::Auto, &Reading::Vector(vector));
+        let whole_took = started.elapsed();
+        std::hint::black_box(decision);
+        if done >= WARM_UP {
+            forward.push(forward_took);
+            whole.push(whole_took);
+            search.push(whole_took - read);
+        }
+    }
+    on_progress(texts.len(), texts.len());
+    let (forward, whole, search) = (percentiles(forward), percentiles(whole), percentiles(search));
+    let ratio = |of: &Value| whole["p50"].as_f64().zip(of["p50"].as_f64()).map(|(a, b)| a / b);
+    Ok(json!({
+        "prompts": texts.len(),
+        "examples": snapshot.index().len(),
+        "forward_us": forward,
+        "decide_us": whole,
+        "search_and_vote_us": search,
+        "decide_over_forward_p50": ratio(&forward),
+    }))
+}
+
+fn percentiles(mut values: Vec<Duration>) -> Value {
+    values.sort_unstable();
+    let at = |percent: usize| {
+        let rank = (values.len() * percent).div_ceil(100).max(1);
+        values.get(rank - 1).map(Duration::as_micros)
+    };
+    json!({"p50": at(50), "p95": at(95)})
+}

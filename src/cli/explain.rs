@@ -1,0 +1,95 @@
+//! `semroute explain`: why a prompt goes where it goes.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
+use crate::gateway;
+use crate::pipeline::Incoming;
+use crate::receipt::{End, Receipt};
+
+/// Show the decision and the plan for a prompt; nobody is called.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// The prompt, or `-` to read it from standard input.
+    prompt: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran> {
+    let mut prompt = args.prompt.clone();
+    if prompt == "-" {
+        prompt.clear();
+        std::io::stdin().read_to_string(&mut prompt)?;
+    }
+    let explained = explain(args, &prompt)?;
+    match args.output.format() {
+        Format::Json => writeln!(out, "{explained}")?,
+        Format::Text => write_text(&explained, out)?,
+    }
+    Ok(Ran::Well)
+}
+
+fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
+    let config = Arc::new(load_config(&args.config)?.config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
+        let pipeline = gateway::start(brain)?;
+        let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]});
+        let received = Instant::now();
+        let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
+        let body = body.to_string();
+        let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
+        pipeline.prepare(&incoming, &mut receipt).await?;
+        receipt.close(End::Served, Instant::now());
+        Ok(receipt.explain())
+    })
+}
+
+fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+    let text = |pointer: &str| match explained.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let list = |pointer: &str| explained.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let of = |item: &Value, key: &str| match item.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    writeln!(out, "tier        {}", text("/decision/tier"))?;
+    writeln!(out, "query type  {}", text("/decision/query_type"))?;
+    writeln!(
+        out,
+        "confidence  {} (lead over the next tier {})",
+        text("/decision/confidence"),
+        text("/decision/margin")
+    )?;
+    writeln!(out, "because     {}", text("/decision/because"))?;
+    writeln!(out, "nearest")?;
+    for near in list("/decision/nearest") {
+        let text: String = of(near, "text").replace('\n', " ").chars().take(70).collect();
+        let (cosine, kind) = (of(near, "cosine"), of(near, "query_type"));
+        writeln!(out, "  {cosine:>6}  {kind:<16}  {text}")?;
+    }
+    writeln!(out, "plan")?;
+    for (at, step) in list("/plan/steps").enumerate() {
+        writeln!(out, "  {}. {} ({})", at + 1, of(step, "target"), of(step, "place"))?;
+    }
+    for skipped in list("/plan/skipped") {
+        let why = match of(skipped, "why").as_str() {
+            "no_key" => format!("set {}", of(skipped, "set")),
+            other => other.to_owned(),
+        };
+        writeln!(out, "  -  {} ({why})", of(skipped, "target"))?;
+    }
+    Ok(())
+}

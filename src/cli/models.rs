@@ -1,0 +1,114 @@
+//! `semroute models`: shows, fetches and checks the local embedders.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::{Format, OutputArgs, Ran};
+use crate::embed::fetch::{self, FetchEnv, FileState};
+use crate::embed::manifest::{Manifest, Model};
+
+/// Shows, fetches or checks the local embedders.
+#[derive(Debug, Clone, clap::Subcommand)]
+enum ModelsCommand {
+    /// List the known models and whether their files are on this machine.
+    List,
+    /// Fetch a model's files, unless they are here already.
+    Pull {
+        /// The model's name, as shown by `list`.
+        #[arg(default_value = "minilm")]
+        name: String,
+    },
+    /// Hash a model's files and compare; nothing is fetched. Fails if a file cannot be used.
+    Verify {
+        /// The model's name, as shown by `list`.
+        #[arg(default_value = "minilm")]
+        name: String,
+    },
+}
+
+/// A subcommand and how it prints.
+#[derive(Debug, clap::Args)]
+pub(super) struct ModelsArgs {
+    #[command(subcommand)]
+    command: ModelsCommand,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &ModelsArgs, env: &FetchEnv, out: &mut dyn Write) -> anyhow::Result<Ran> {
+    let manifest = Manifest::builtin()?;
+    let answer = match &args.command {
+        ModelsCommand::List => list(&manifest, env),
+        ModelsCommand::Pull { name } => pull(manifest.find(name)?, env)?,
+        ModelsCommand::Verify { name } => verify(manifest.find(name)?, env),
+    };
+    match args.output.format() {
+        Format::Text => write!(out, "{}", answer.text)?,
+        Format::Json => writeln!(out, "{}", answer.json)?,
+    }
+    Ok(if answer.is_good { Ran::Well } else { Ran::FoundFaults })
+}
+
+/// What a subcommand found, in both forms.
+struct Answer {
+    text: String,
+    json: Value,
+    is_good: bool,
+}
+
+fn list(manifest: &Manifest, env: &FetchEnv) -> Answer {
+    let mut text = String::new();
+    let mut rows = Vec::new();
+    for model in manifest.models() {
+        let is_present = fetch::is_present(model, env);
+        let bytes: u64 = model.files().iter().map(|file| file.bytes).sum();
+        let state = if is_present { "present" } else { "absent" };
+        text += &format!(
+            "{}\t{state}\t{} dimensions\t{} MB\t{}\t{}\n",
+            model.name,
+            model.dimensions,
+            (bytes + 500_000) / 1_000_000,
+            model.licence,
+            model.repo,
+        );
+        rows.push(json!({
+            "name": model.name,
+            "present": is_present,
+            "dimensions": model.dimensions,
+            "bytes": bytes,
+            "licence": model.licence,
+            "repo": model.repo,
+            "revision": model.revision,
+        }));
+    }
+    Answer { text, json: Value::Array(rows), is_good: true }
+}
+
+fn pull(model: &Model, env: &FetchEnv) -> anyhow::Result<Answer> {
+    let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
+    let json = serde_json::to_value(&files)?;
+    let source = json.get("source").and_then(Value::as_str).unwrap_or_default();
+    let text = format!("{} is ready in {} (from {source})\n", model.name, files.dir.display());
+    Ok(Answer { text, json, is_good: true })
+}
+
+fn verify(model: &Model, env: &FetchEnv) -> Answer {
+    let reports = fetch::verify(model, env);
+    let mut text = String::new();
+    for report in &reports {
+        let state = match report.state {
+            FileState::Verified => "verified",
+            FileState::Corrupt => "corrupt",
+            FileState::Missing => "missing",
+        };
+        let path = report.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        text += format!("{state}\t{}\t{path}", report.file).trim_end();
+        text.push('\n');
+    }
+    let is_good = reports.iter().all(|report| report.state == FileState::Verified);
+    if !is_good {
+        text += &format!("fetch what is not verified with `semroute models pull {}`\n", model.name);
+    }
+    Answer { text, json: json!(reports), is_good }
+}

@@ -1,0 +1,132 @@
+//! The only part of the configuration that reads files and the environment.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::problem::{Problem, Problems, Severity};
+use super::raw::RawConfig;
+use super::{Config, check, examples, node, shape};
+
+/// Where variables come from: the process, or a map in tests.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A configuration that may be used, and what somebody should still look at.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Problems of severity warning.
+    pub warnings: Vec<Problem>,
+}
+
+/// A configuration that is refused, with every problem found.
+#[derive(Debug, Error)]
+pub struct ConfigError {
+    /// At least one of severity error; warnings stand among them in file order.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// Reads and checks a configuration file and the examples beside it. With the address of a `sandbox`, every provider is
+/// answered for by the sandbox instead.
+///
+/// # Errors
+/// All problems at once, when at least one of them is an error.
+pub fn load(
+    path: &Path,
+    env: Environment<'_>,
+    sandbox: Option<&str>,
+) -> Result<Loaded, ConfigError> {
+    let mut problems = Problems::new(path);
+    let config = read_config(path, env, sandbox, &mut problems);
+    let mut found = problems.found;
+    match config {
+        Some(config) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
+            Ok(Loaded { config, warnings: found })
+        }
+        Some(_) | None => {
+            found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            Err(ConfigError { problems: found })
+        }
+    }
+}
+
+/// The JSON Schema of the file, made from the types that read it.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::schema_for!(RawConfig).to_value()
+}
+
+fn read_config(
+    path: &Path,
+    env: Environment<'_>,
+    sandbox: Option<&str>,
+    problems: &mut Problems<'_>,
+) -> Option<Config> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let remedy = "give another file with --config, or run from the project's folder";
+            problems.error(0, "", format!("cannot read the file: {error}; {remedy}"));
+            return None;
+        }
+    };
+    let root = node::parse(&text, env, problems)?;
+    let fitted = shape::fit(&root, &schema(), problems);
+    if !problems.found.is_empty() {
+        return None;
+    }
+    let raw: RawConfig = match serde_json::from_value(fitted) {
+        Ok(raw) => raw,
+        Err(error) => {
+            problems.error(0, "", format!("not a configuration: {error}"));
+            return None;
+        }
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let examples_folder = folder.join(&raw.examples);
+    let read = |file: &Path| {
+        std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string())
+    };
+    let mut config = check::check(raw, check::Around { root: &root, read: &read, sandbox }, problems)?;
+    let files = read_examples(&examples_folder, problems);
+    config.examples = examples::check(&files, &config.query_types, &mut problems.found);
+    Some(config)
+}
+
+/// Every `*.jsonl` of a folder, by name, so that the order of examples does not depend on the file system.
+fn read_examples(folder: &Path, problems: &mut Problems<'_>) -> Vec<examples::File> {
+    let listed = std::fs::read_dir(folder).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>()
+    });
+    let mut paths = match listed {
+        Ok(paths) => paths,
+        Err(error) => {
+            let place = folder.display();
+            problems.error(0, "examples", format!("cannot read the folder `{place}`: {error}"));
+            return Vec::new();
+        }
+    };
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => files.push(examples::File { path, text }),
+            Err(error) => {
+                let place = path.display();
+                problems.error(0, "examples", format!("cannot read `{place}`: {error}"));
+            }
+        }
+    }
+    files
+}

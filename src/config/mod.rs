@@ -1,0 +1,226 @@
+//! The checked configuration: plain data, immutable, every reference resolved.
+//!
+//! A file goes through four steps, each its own module: `node` (YAML text to a tree that knows its lines), `shape` (the
+//! tree against the schema of `raw`), `raw` (what the user may write, also the reference manual), `check` (raw to the
+//! types below). Every step adds its [`Problem`]s to one list, so that a user sees all mistakes at once.
+//!
+//! Nothing here imports another module of the program, and nothing past `load` touches a file or the environment.
+
+mod check;
+mod examples;
+mod load;
+mod node;
+mod problem;
+mod raw;
+mod secret;
+mod shape;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use load::{ConfigError, Environment, Loaded, load, schema};
+pub use problem::{Problem, Severity};
+pub use secret::Secret;
+
+/// Everything a gateway needs to start, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Limits and keys of the data listener.
+    pub server: Server,
+    /// The local model that reads prompts.
+    pub embedder: Embedder,
+    /// How neighbours become a query type.
+    pub vote: Vote,
+    /// Every timer of a request.
+    pub timers: Timers,
+    /// When a target is set aside.
+    pub breaker: Breaker,
+    /// Providers in file order.
+    pub providers: Vec<Arc<Provider>>,
+    /// Tiers in file order.
+    pub tiers: Vec<Arc<Tier>>,
+    /// The tier of prompts that match no query type well enough.
+    pub default_tier: Arc<Tier>,
+    /// Query types in file order.
+    pub query_types: Vec<Arc<QueryType>>,
+    /// Other names for `auto`, `tier/<name>` or `<provider>/<model>`.
+    pub aliases: Vec<(String, String)>,
+    /// The labelled prompts, in file order; every label is a query type.
+    pub examples: Vec<Example>,
+}
+
+/// Limits and keys of the data listener.
+#[derive(Debug)]
+pub struct Server {
+    /// Keys that callers may present; empty means that no key is asked for.
+    pub api_keys: Vec<Secret>,
+    /// Serve a non-loopback address without any key.
+    pub allow_open: bool,
+    /// Longest accepted request body.
+    pub body_bytes_max: usize,
+    /// Most requests in flight; one more is answered 503.
+    pub in_flight_max: usize,
+}
+
+/// The local model that reads prompts.
+#[derive(Debug)]
+pub struct Embedder {
+    /// Name of the model in `models/manifest.toml`.
+    pub model: String,
+    /// Longest wait for one prompt's vector; past it the default tier answers.
+    pub deadline: Duration,
+}
+
+/// How neighbours become a query type.
+#[derive(Debug, Clone, Copy)]
+pub struct Vote {
+    /// How many nearest examples vote.
+    pub neighbours: usize,
+    /// Weight of a neighbour is `exp(sharpness * (cosine - 1))`.
+    pub sharpness: f32,
+}
+
+/// Every timer of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Timers {
+    /// One deadline for everything a request does, all attempts together.
+    pub total: Duration,
+    /// TCP and TLS to one provider.
+    pub connect: Duration,
+    /// From sending a streamed request to its first content.
+    pub first_content: Duration,
+    /// Between two pieces of one answer.
+    pub idle: Duration,
+    /// From sending an unstreamed request to its response head.
+    pub answer: Duration,
+}
+
+/// When a target is set aside, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Breaker {
+    /// Consecutive failures that open it.
+    pub failures: u32,
+    /// First time open; doubles with every failed probe.
+    pub open: Duration,
+    /// Longest time open.
+    pub open_max: Duration,
+}
+
+/// An endpoint, its dialect and its credential.
+#[derive(Debug)]
+pub struct Provider {
+    /// Key under `providers`.
+    pub name: String,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// Up to and without `/chat/completions`; no trailing slash.
+    pub base_url: String,
+    /// How it is told who pays.
+    pub credential: Credential,
+}
+
+/// What a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `POST {base_url}/chat/completions`, as OpenAI and everyone compatible with it.
+    OpenAi,
+}
+
+/// How a provider is told who pays.
+#[derive(Debug)]
+pub enum Credential {
+    /// The provider asks for none, such as a model server on the local network.
+    NotNeeded,
+    /// Sent as a bearer token.
+    Key(Secret),
+    /// The configuration names an environment variable that is not set: the provider is left out of every plan.
+    Unset {
+        /// The variable to set.
+        variable: String,
+    },
+}
+
+impl Provider {
+    /// Whether requests can be sent to it at all.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        match &self.credential {
+            Credential::NotNeeded | Credential::Key(_) => true,
+            Credential::Unset { .. } => false,
+        }
+    }
+}
+
+/// A model at a provider.
+#[derive(Debug)]
+pub struct Target {
+    /// `<provider>/<model>`.
+    pub id: String,
+    /// Where it is served.
+    pub provider: Arc<Provider>,
+    /// The provider's name for the model.
+    pub model: String,
+}
+
+impl Target {
+    /// Names a model at a provider.
+    #[must_use]
+    pub fn new(provider: Arc<Provider>, model: &str) -> Self {
+        Self { id: format!("{}/{model}", provider.name), provider, model: model.to_owned() }
+    }
+}
+
+/// An ordered list of targets.
+#[derive(Debug)]
+pub struct Tier {
+    /// Key under `tiers`.
+    pub name: String,
+    /// In the order in which they are tried; at least one.
+    pub targets: Vec<Arc<Target>>,
+}
+
+/// A kind of prompt, and the tier that should answer it.
+#[derive(Debug)]
+pub struct QueryType {
+    /// Key under `query_types`, and the label of its examples.
+    pub name: String,
+    /// Who answers.
+    pub tier: Arc<Tier>,
+    /// Below this share of the vote the default tier answers.
+    pub min_confidence: f32,
+}
+
+/// A labelled prompt.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The prompt.
+    pub text: String,
+    /// What it is an example of.
+    pub query_type: Arc<QueryType>,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The file.
+    pub file: Arc<PathBuf>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+impl Config {
+    /// Finds a provider by name.
+    #[must_use]
+    pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// Finds a tier by name.
+    #[must_use]
+    pub fn tier(&self, name: &str) -> Option<&Arc<Tier>> {
+        self.tiers.iter().find(|tier| tier.name == name)
+    }
+}

@@ -1,0 +1,214 @@
+//! What a user may write in `rules/semroute.yaml`. The comments are the reference manual: `semroute schema` prints them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    /// Version of this format; always 1.
+    pub(super) version: u32,
+    /// Limits and keys of the data listener.
+    #[serde(default)]
+    pub(super) server: RawServer,
+    /// The local model that reads prompts.
+    #[serde(default)]
+    pub(super) embedder: RawEmbedder,
+    /// How neighbours become a query type.
+    #[serde(default)]
+    pub(super) vote: RawVote,
+    /// Every timer of a request.
+    #[serde(default)]
+    pub(super) timers: RawTimers,
+    /// When a target is set aside.
+    #[serde(default)]
+    pub(super) breaker: RawBreaker,
+    /// Endpoints by name.
+    pub(super) providers: BTreeMap<String, RawProvider>,
+    /// Ordered lists of targets by name.
+    pub(super) tiers: BTreeMap<String, RawTier>,
+    /// The tier of prompts that match no query type well enough.
+    pub(super) default_tier: String,
+    /// Kinds of prompts by name; the labels of the examples.
+    pub(super) query_types: BTreeMap<String, RawQueryType>,
+    /// Other names for `auto`, `tier/<name>` or `<provider>/<model>`.
+    #[serde(default)]
+    pub(super) aliases: BTreeMap<String, String>,
+    /// Folder of labelled prompts, relative to this file: every `*.jsonl` in it is read.
+    #[serde(default = "default_examples")]
+    pub(super) examples: String,
+}
+
+fn default_examples() -> String {
+    "examples".to_owned()
+}
+
+/// Limits and keys of the data listener.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawServer {
+    /// Keys that callers may present, as text, `${NAME}` or `file:PATH`. Without one, no key is asked for.
+    pub(super) api_keys: Vec<String>,
+    /// Serve a non-loopback address although no key is set.
+    pub(super) allow_open: bool,
+    /// Longest accepted request body, in bytes.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub(super) body_bytes_max: usize,
+    /// Most requests in flight; one more is answered 503.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) in_flight_max: usize,
+}
+
+impl Default for RawServer {
+    fn default() -> Self {
+        Self {
+            api_keys: Vec::new(),
+            allow_open: false,
+            body_bytes_max: 10 * 1024 * 1024,
+            in_flight_max: 1024,
+        }
+    }
+}
+
+/// The local model that reads prompts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEmbedder {
+    /// Name of the model in `models/manifest.toml`.
+    pub(super) model: RawEmbedderModel,
+    /// Longest wait for one prompt's vector, in milliseconds; past it the default tier answers.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub(super) deadline_ms: u64,
+}
+
+impl Default for RawEmbedder {
+    fn default() -> Self {
+        Self { model: RawEmbedderModel::Minilm, deadline_ms: 500 }
+    }
+}
+
+/// Which local model.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawEmbedderModel {
+    /// all-MiniLM-L6-v2, 384 dimensions.
+    Minilm,
+}
+
+/// How neighbours become a query type.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawVote {
+    /// How many nearest examples vote.
+    #[schemars(range(min = 1, max = 200))]
+    pub(super) neighbours: usize,
+    /// Weight of a neighbour is `exp(sharpness * (cosine - 1))`.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub(super) sharpness: f32,
+}
+
+impl Default for RawVote {
+    fn default() -> Self {
+        Self { neighbours: 15, sharpness: 10.0 }
+    }
+}
+
+/// Every timer of a request, in milliseconds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTimers {
+    /// One deadline for everything a request does, all attempts together.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub(super) total_ms: u64,
+    /// TCP and TLS to one provider.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub(super) connect_ms: u64,
+    /// From sending a streamed request to its first content.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub(super) first_content_ms: u64,
+    /// Between two pieces of one answer.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub(super) idle_ms: u64,
+    /// From sending an unstreamed request to its response head, which providers send when the answer is complete.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub(super) answer_ms: u64,
+}
+
+impl Default for RawTimers {
+    fn default() -> Self {
+        Self {
+            total_ms: 600_000,
+            connect_ms: 3_000,
+            first_content_ms: 20_000,
+            idle_ms: 30_000,
+            answer_ms: 120_000,
+        }
+    }
+}
+
+/// When a target is set aside, and for how long.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBreaker {
+    /// Consecutive failures that open it.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) failures: u32,
+    /// First time open, in milliseconds; doubles with every failed probe.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub(super) open_ms: u64,
+    /// Longest time open, in milliseconds.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub(super) open_max_ms: u64,
+}
+
+impl Default for RawBreaker {
+    fn default() -> Self {
+        Self { failures: 3, open_ms: 2_000, open_max_ms: 60_000 }
+    }
+}
+
+/// An endpoint, its dialect and its credential.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProvider {
+    /// What it speaks.
+    #[serde(default)]
+    pub(super) dialect: RawDialect,
+    /// Up to and without `/chat/completions`.
+    pub(super) base_url: String,
+    /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent; a `${NAME}` that is not set leaves the provider out.
+    #[serde(default)]
+    pub(super) api_key: Option<String>,
+}
+
+/// What a provider speaks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDialect {
+    /// OpenAI's chat completions, and every endpoint compatible with it.
+    #[default]
+    Openai,
+}
+
+/// An ordered list of targets.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTier {
+    /// `<provider>/<model>` in the order in which they are tried.
+    pub(super) targets: Vec<String>,
+}
+
+/// A kind of prompt, and the tier that should answer it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawQueryType {
+    /// Who answers.
+    pub(super) tier: String,
+    /// Below this share of the vote the default tier answers.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(super) min_confidence: f32,
+}

@@ -1,0 +1,128 @@
+//! The local model that reads prompts: text to a unit vector, no network.
+//!
+//! candle is named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes milliseconds
+//! of pure computation and must not hold up anybody's socket.
+
+mod bert;
+pub mod fetch;
+pub mod manifest;
+mod reader;
+mod vectors;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use bert::{Bert, LoadError};
+pub use reader::{Reader, ReaderLimits};
+pub use vectors::embed_examples;
+
+/// A text as a direction: a vector of length 1, finite in every component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding(Arc<[f32]>);
+
+impl Embedding {
+    /// Scales a vector to length 1.
+    ///
+    /// # Errors
+    /// When a component is not finite, or all are zero: such a vector would be near to everything or to nothing.
+    pub fn new(mut vector: Vec<f32>) -> Result<Self, EmbedError> {
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        if !length.is_normal() {
+            return Err(EmbedError::Degenerate);
+        }
+        for x in &mut vector {
+            *x /= length;
+        }
+        Ok(Self(vector.into()))
+    }
+
+    /// The components.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Cosine of the angle to another embedding of the same model, from -1 to 1.
+    #[must_use]
+    pub fn cosine(&self, other: &Self) -> f32 {
+        dot(&self.0, &other.0)
+    }
+}
+
+/// Sum of products, in eight independent sums so that the compiler may use vector instructions.
+#[must_use]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 8;
+    let mut sums = [0.0_f32; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
+    for (xs, ys) in a_chunks.zip(b_chunks) {
+        for ((sum, x), y) in sums.iter_mut().zip(xs).zip(ys) {
+            *sum += x * y;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// A model that turns texts into embeddings. It may take long and is never called on an async thread.
+pub trait Embedder: Send + 'static {
+    /// One embedding.
+    ///
+    /// # Errors
+    /// When the text cannot be tokenized or the model fails; the embedder stays usable.
+    fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError>;
+
+    /// Names the model and everything that changes its vectors, such as how texts are cut.
+    fn fingerprint(&self) -> &str;
+}
+
+/// Why there is no embedding.
+#[derive(Debug, Clone, Error)]
+pub enum EmbedError {
+    /// More prompts wait than the queue holds.
+    #[error("{waiting} prompts are waiting already")]
+    Busy {
+        /// Length of the queue.
+        waiting: usize,
+    },
+    /// Not in time.
+    #[error("no vector within {deadline_ms} ms")]
+    Late {
+        /// The limit.
+        deadline_ms: u128,
+    },
+    /// The thread that owns the model has ended.
+    #[error("the embedder has stopped; restart the gateway")]
+    Stopped,
+    /// The model or its tokenizer failed.
+    #[error("the model failed: {reason}")]
+    Model {
+        /// In candle's or the tokenizer's words.
+        reason: String,
+    },
+    /// The vector has no direction.
+    #[error("the model returned a vector that is zero or not finite")]
+    Degenerate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embeddings_have_length_one_or_do_not_exist() {
+        let embedding = Embedding::new(vec![3.0, 4.0]).expect("a direction");
+        assert_eq!(embedding.as_slice(), [0.6, 0.8]);
+        assert!(Embedding::new(vec![0.0, 0.0]).is_err());
+        assert!(Embedding::new(vec![f32::NAN, 1.0]).is_err());
+        assert!(Embedding::new(vec![f32::INFINITY, 1.0]).is_err());
+    }
+
+    #[test]
+    fn dot_equals_the_plain_sum() {
+        let a: Vec<f32> = (0..19_u8).map(f32::from).collect();
+        let plain: f32 = a.iter().map(|x| x * x).sum();
+        assert!((dot(&a, &a) - plain).abs() < 1e-3);
+    }
+}

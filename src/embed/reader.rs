@@ -1,0 +1,180 @@
+//! The thread that owns the model, the queue in front of it and the memory of recent prompts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{EmbedError, Embedder, Embedding};
+use crate::chat::Prompt;
+
+/// Prompts remembered; at 384 dimensions and up to 2 KB of text each, 4,096 are at most 15 MB.
+const REMEMBERED: u64 = 4_096;
+/// Prompts that wait for the model. At 15 ms each the last one waits a second; more waiting helps nobody.
+const QUEUE: usize = 64;
+
+/// How long a prompt may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ReaderLimits {
+    /// From asking to the vector; past it the answer is [`EmbedError::Late`].
+    pub deadline: Duration,
+}
+
+/// A handle to the embedder; clones share one model and one memory.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    queue: mpsc::Sender<Job>,
+    recent: Cache<Prompt, Embedding>,
+    limits: ReaderLimits,
+}
+
+#[derive(Debug)]
+struct Job {
+    prompt: Prompt,
+    answer: oneshot::Sender<Result<Embedding, EmbedError>>,
+}
+
+impl Reader {
+    /// Gives a model a thread of its own, which ends when the last handle is dropped.
+    ///
+    /// # Errors
+    /// When the operating system has no thread to give.
+    pub fn start(embedder: impl Embedder, limits: ReaderLimits) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new().name("embedder".to_owned());
+        thread.spawn(move || run(embedder, jobs))?;
+        Ok(Self { queue, recent: Cache::new(REMEMBERED), limits })
+    }
+
+    /// The vector of a prompt. Equal prompts that arrive together are read once.
+    ///
+    /// # Errors
+    /// When the queue is full, the deadline passes or the model fails; the caller then routes without a vector.
+    pub async fn embed(&self, prompt: &Prompt) -> Result<Embedding, EmbedError> {
+        if let Some(known) = self.recent.get(prompt).await {
+            return Ok(known);
+        }
+        let asked = self.recent.try_get_with_by_ref(prompt, self.ask(prompt.clone()));
+        let late = EmbedError::Late { deadline_ms: self.limits.deadline.as_millis() };
+        match tokio::time::timeout(self.limits.deadline, asked).await {
+            Ok(answer) => answer.map_err(|error: Arc<EmbedError>| (*error).clone()),
+            Err(_elapsed) => Err(late),
+        }
+    }
+
+    /// Whether the thread that owns the model still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    async fn ask(&self, prompt: Prompt) -> Result<Embedding, EmbedError> {
+        let (answer, wait) = oneshot::channel();
+        self.queue.try_send(Job { prompt, answer }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => EmbedError::Busy { waiting: QUEUE },
+            mpsc::error::TrySendError::Closed(_) => EmbedError::Stopped,
+        })?;
+        wait.await.unwrap_or(Err(EmbedError::Stopped))
+    }
+}
+
+fn run(mut embedder: impl Embedder, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(job) = jobs.blocking_recv() {
+        // Nobody waits any more: the deadline passed or the caller left.
+        if job.answer.is_closed() {
+            continue;
+        }
+        let embedding = embedder.embed(job.prompt.as_str());
+        drop(job.answer.send(embedding));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc as gate;
+
+    use super::*;
+
+    /// Waits for a permission before each answer, so that tests decide the order of events.
+    struct Gated {
+        gate: gate::Receiver<()>,
+        calls: Arc<AtomicUsize>,
+    }
+
+    impl Embedder for Gated {
+        fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.gate.recv().map_err(|_| EmbedError::Stopped)?;
+            assert_ne!(text, "panic", "asked to");
+            Embedding::new(vec![1.0, 2.0])
+        }
+
+        fn fingerprint(&self) -> &'static str {
+            "gated"
+        }
+    }
+
+    fn start(deadline_ms: u64) -> (Reader, gate::Sender<()>, Arc<AtomicUsize>) {
+        let (open, gate) = gate::channel();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let embedder = Gated { gate, calls: Arc::clone(&calls) };
+        let limits = ReaderLimits { deadline: Duration::from_millis(deadline_ms) };
+        (Reader::start(embedder, limits).expect("a thread"), open, calls)
+    }
+
+    fn prompt(text: &str) -> Prompt {
+        Prompt::new(text).expect("visible text")
+    }
+
+    #[tokio::test]
+    async fn a_prompt_is_read_once_and_then_remembered() {
+        let (reader, open, calls) = start(10_000);
+        open.send(()).expect("the thread waits");
+        let first = reader.embed(&prompt("a")).await.expect("a vector");
+        let second = reader.embed(&prompt("a")).await.expect("from memory");
+        assert_eq!(first, second);
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_slow_model_is_late_and_abandoned_jobs_are_dropped() {
+        let (reader, open, calls) = start(20);
+        assert!(matches!(reader.embed(&prompt("a")).await, Err(EmbedError::Late { .. })));
+        assert!(matches!(reader.embed(&prompt("b")).await, Err(EmbedError::Late { .. })));
+        // "a" is being read, "b" was given up while it waited: only "c" is read next.
+        open.send(()).expect("the thread waits");
+        open.send(()).expect("the thread waits");
+        let third = reader.embed(&prompt("c")).await;
+        assert!(third.is_ok(), "{third:?}");
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once() {
+        let (reader, _open, _calls) = start(10_000);
+        let waiting: Vec<_> = (0..=QUEUE)
+            .map(|number| {
+                let reader = reader.clone();
+                tokio::spawn(async move { reader.embed(&prompt(&number.to_string())).await })
+            })
+            .collect();
+        while reader.queue.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = reader.embed(&prompt("one more")).await;
+        assert!(matches!(refused, Err(EmbedError::Busy { waiting: QUEUE })), "{refused:?}");
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn a_model_that_panics_is_an_error_for_everyone_after() {
+        let (reader, open, _calls) = start(10_000);
+        open.send(()).expect("the thread waits");
+        let failed = reader.embed(&prompt("panic")).await;
+        assert!(matches!(failed, Err(EmbedError::Stopped)), "{failed:?}");
+        let after = reader.embed(&prompt("a")).await;
+        assert!(matches!(after, Err(EmbedError::Stopped)), "{after:?}");
+    }
+}

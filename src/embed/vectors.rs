@@ -1,0 +1,157 @@
+//! The vectors of the examples, kept in a file so that a restart does not read every example again.
+//!
+//! The file is a convenience, never the truth: it is keyed by the embedder's fingerprint and by each text's hash, sealed by
+//! a checksum, and thrown away whenever it does not fit.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{EmbedError, Embedder, Embedding};
+use crate::chat::Prompt;
+
+/// First bytes of the file; the last one is the format's version.
+const MAGIC: &[u8; 8] = b"semvec\0\x01";
+/// Bytes of a SHA-256.
+const HASH: usize = 32;
+
+type TextHash = [u8; HASH];
+
+/// Embeds every text, taking from the file under `folder` what is already known and writing back what is new.
+/// `on_progress(done, total)` is called for texts that have to be read.
+///
+/// # Errors
+/// When the model fails. A file that cannot be read or written costs time, not the start.
+pub fn embed_examples(
+    embedder: &mut dyn Embedder,
+    texts: &[&str],
+    folder: &Path,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Embedding>, EmbedError> {
+    let path = file_of(embedder.fingerprint(), folder);
+    let known = read(&path).unwrap_or_default();
+    let hashes: Vec<TextHash> = texts.iter().map(|text| Sha256::digest(text).into()).collect();
+    let total = hashes.iter().filter(|hash| !known.contains_key(*hash)).count();
+    let mut vectors = Vec::with_capacity(texts.len());
+    let mut done = 0;
+    for (text, hash) in texts.iter().zip(&hashes) {
+        let vector = match known.get(hash) {
+            Some(vector) => vector.clone(),
+            None => {
+                on_progress(done, total);
+                done += 1;
+                // Examples are cut as prompts are, or a long example would stand elsewhere than the same prompt.
+                let prompt = Prompt::new(text).ok_or(EmbedError::Degenerate)?;
+                embedder.embed(prompt.as_str())?
+            }
+        };
+        vectors.push(vector);
+    }
+    if total > 0 {
+        on_progress(total, total);
+        if let Err(error) = write(&path, &hashes, &vectors) {
+            let file = path.display().to_string();
+            tracing::warn!(file, %error, "cannot keep the examples' vectors; the next start reads them again");
+        }
+    }
+    Ok(vectors)
+}
+
+fn file_of(fingerprint: &str, folder: &Path) -> PathBuf {
+    let name: String = hex(&Sha256::digest(fingerprint)).chars().take(16).collect();
+    folder.join(format!("{name}.vectors"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `MAGIC`, dimensions (u32), then per text its hash and its components (f32), then the SHA-256 of all before. Little-endian.
+fn write(path: &Path, hashes: &[TextHash], vectors: &[Embedding]) -> io::Result<()> {
+    let dimensions = vectors.first().map_or(0, |vector| vector.as_slice().len());
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(u32::try_from(dimensions).unwrap_or(0).to_le_bytes());
+    for (hash, vector) in hashes.iter().zip(vectors) {
+        bytes.extend(hash);
+        bytes.extend(vector.as_slice().iter().flat_map(|component| component.to_le_bytes()));
+    }
+    let seal = Sha256::digest(&bytes);
+    bytes.extend(seal);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
+    std::fs::write(&unfinished, bytes)?;
+    std::fs::rename(&unfinished, path)
+}
+
+/// Nothing when the file is missing, cut, changed or of another version.
+fn read(path: &Path) -> Option<HashMap<TextHash, Embedding>> {
+    let bytes = std::fs::read(path).ok()?;
+    let (content, seal) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
+    if Sha256::digest(content).as_slice() != seal {
+        return None;
+    }
+    let (dimensions, rows) = content.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+    let dimensions = usize::try_from(u32::from_le_bytes(*dimensions)).ok()?;
+    let row_bytes = HASH + dimensions * size_of::<f32>();
+    rows.chunks_exact(row_bytes).map(read_row).collect()
+}
+
+fn read_row(row: &[u8]) -> Option<(TextHash, Embedding)> {
+    let (hash, components) = row.split_first_chunk::<HASH>()?;
+    let (components, _) = components.as_chunks::<4>();
+    let vector = components.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Some((*hash, Embedding::new(vector).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(usize);
+
+    impl Embedder for Counting {
+        fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError> {
+            self.0 += 1;
+            let length = u8::try_from(text.len()).expect("short texts");
+            Embedding::new(vec![1.0, f32::from(length)])
+        }
+
+        fn fingerprint(&self) -> &'static str {
+            "counting"
+        }
+    }
+
+    fn embed(texts: &[&str], folder: &Path) -> (Vec<Embedding>, usize) {
+        let mut embedder = Counting(0);
+        let vectors = embed_examples(&mut embedder, texts, folder, &mut |_, _| {}).expect("vectors");
+        (vectors, embedder.0)
+    }
+
+    #[test]
+    fn a_second_start_reads_only_what_is_new() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, read_first) = embed(&["a", "bb"], folder.path());
+        let (second, read_second) = embed(&["a", "bb", "ccc"], folder.path());
+        assert_eq!((read_first, read_second), (2, 1));
+        assert_eq!(second[..2], first[..]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, _) = embed(&["a", "bb"], folder.path());
+        let path = file_of("counting", folder.path());
+        let good = std::fs::read(&path).expect("the file");
+        for damage in [good.len() / 2, 3, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[damage] ^= 1;
+            std::fs::write(&path, &bad).expect("written");
+            assert_eq!(embed(&["a", "bb"], folder.path()), (first.clone(), 2));
+        }
+        std::fs::write(&path, &good[..10]).expect("written");
+        assert_eq!(embed(&["a", "bb"], folder.path()), (first, 2));
+    }
+}

@@ -1,0 +1,131 @@
+//! One call to one target: send, read the head, and then either the whole answer or the start of a stream.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::stream::Pending;
+use super::{Executor, Failure};
+use crate::chat::{ChatRequest, ChunkError, Completion};
+use crate::config::Target;
+use crate::health::{Outcome, Phase, ProviderError, classify};
+use crate::provider::{ClientError, Response, encode};
+
+/// What a call that succeeded gives.
+pub(super) enum Answer {
+    Whole(Completion),
+    Stream(Pending),
+}
+
+impl Executor {
+    pub(super) async fn attempt(
+        &self,
+        target: &Target,
+        chat: &ChatRequest,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let (wait, phase) = if chat.stream() {
+            (self.timers.first_content, Phase::FirstContent)
+        } else {
+            (self.timers.answer, Phase::Answer)
+        };
+        let limit = Limit::new(started + wait, phase, deadline);
+        let sent = self.client.send(&target.provider, encode(chat, target));
+        let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
+        let mut response = expect_ok(response, self.timers.idle).await?;
+        if chat.stream() {
+            if !response.is_event_stream() {
+                return Err(self.not_a_stream(response, limit).await);
+            }
+            let idle = self.timers.idle;
+            return Pending::open(response, limit, idle).await.map(Answer::Stream);
+        }
+        let whole = Limit::new(deadline, Phase::Total, deadline);
+        let body = whole.hold(response.read_answer(self.timers.idle)).await?;
+        let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
+        let completion = Completion::parse(body).map_err(|error| from_chunk(&error))?;
+        if completion.has_answer {
+            Ok(Answer::Whole(completion))
+        } else {
+            Err(bad_reply())
+        }
+    }
+
+    /// A provider that answers a streamed request with one body usually reports an error in it.
+    async fn not_a_stream(&self, mut response: Response, limit: Limit) -> Failure {
+        match limit.hold(response.read_answer(self.timers.idle)).await {
+            Err(failure) => failure,
+            Ok(Err(error)) => from_client(&error, Some(response.status())),
+            Ok(Ok(body)) => match Completion::parse(body) {
+                Err(error) => from_chunk(&error),
+                Ok(_) => bad_reply(),
+            },
+        }
+    }
+}
+
+/// The earlier of a phase's own end and the request's deadline.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    end: Instant,
+    phase: Phase,
+}
+
+impl Limit {
+    pub(super) fn new(end: Instant, phase: Phase, deadline: Instant) -> Self {
+        if deadline <= end { Self { end: deadline, phase: Phase::Total } } else { Self { end, phase } }
+    }
+
+    /// Waits for something, but not beyond the end.
+    pub(super) async fn hold<T>(self, future: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::time::timeout_at(self.end, future).await.map_err(|_elapsed| self.timed_out())
+    }
+
+    fn timed_out(self) -> Failure {
+        let outcome = Outcome::TimedOut(self.phase);
+        Failure { outcome, status: None, error: ProviderError::default() }
+    }
+}
+
+async fn expect_ok(mut response: Response, idle: Duration) -> Result<Response, Failure> {
+    let status = response.status();
+    if status == 200 {
+        return Ok(response);
+    }
+    let retry_after = response.retry_after();
+    let error = ProviderError::parse(&response.read_error(idle).await);
+    Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
+}
+
+pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
+    let outcome = match (error, status) {
+        (ClientError::ConnectTimeout, _) => Outcome::TimedOut(Phase::Connect),
+        (ClientError::Idle, _) => Outcome::TimedOut(Phase::Idle),
+        (ClientError::TooLong { .. } | ClientError::NotText, _) => Outcome::BadReply,
+        (ClientError::BadKey, _) => Outcome::CredentialRefused,
+        (ClientError::Broken(_) | ClientError::Setup(_), None) => Outcome::Unreachable,
+        (ClientError::Broken(_) | ClientError::Setup(_), Some(_)) => Outcome::CutOff,
+    };
+    tracing::debug!(?error, outcome = outcome.label(), "no answer");
+    Failure { outcome, status, error: ProviderError::default() }
+}
+
+/// An error inside a 200: as if its own code had been the status, where it has one.
+pub(super) fn from_chunk(error: &ChunkError) -> Failure {
+    match error {
+        ChunkError::Malformed(_) => bad_reply(),
+        ChunkError::InBand { json } => {
+            let error = ProviderError::parse(json);
+            let code = error.code.as_deref().and_then(|code| code.parse::<u16>().ok());
+            let status = code.filter(|code| (400..600).contains(code));
+            let outcome = status
+                .map_or(Outcome::InBandError, |status| classify(status, &error, None));
+            Failure { outcome, status, error }
+        }
+    }
+}
+
+pub(super) fn bad_reply() -> Failure {
+    Failure { outcome: Outcome::BadReply, status: Some(200), error: ProviderError::default() }
+}

@@ -1,0 +1,200 @@
+//! Walks a plan: the only loop over providers.
+//!
+//! Until the first content of an answer is in hand the walk may move on; after it the answer belongs to one target, and the
+//! type changes ([`stream::Pending`] to [`Committed`]), so that moving on no longer compiles.
+
+mod attempt;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use stream::{Committed, Ending, Piece};
+
+use crate::chat::{ChatRequest, Completion};
+use crate::config::{Target, Timers};
+use crate::health::{HealthTable, Next, Outcome, ProviderError};
+use crate::plan::{Place, Plan, Skip};
+use crate::provider::Client;
+
+/// Walks plans.
+#[derive(Debug, Clone)]
+pub struct Executor {
+    client: Client,
+    health: HealthTable,
+    timers: Timers,
+}
+
+/// One call to one target.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Who was called.
+    pub target: Arc<Target>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Until that was known.
+    pub took: Duration,
+    /// The status, when a response began.
+    pub status: Option<u16>,
+}
+
+/// What a walk ends with.
+#[derive(Debug)]
+pub enum Reply {
+    /// A whole answer.
+    Whole(Completion),
+    /// A streamed answer, with its first content in hand.
+    Stream(Box<Committed>),
+    /// None.
+    None(NoReply),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoReply {
+    /// A provider says that the request itself is at fault; no other one was asked.
+    Refused {
+        /// The provider's status.
+        status: u16,
+        /// In the provider's words.
+        error: ProviderError,
+    },
+    /// No target of the tier can be asked, because no key is set.
+    NoKey {
+        /// One variable that would help.
+        variable: String,
+    },
+    /// Every target asks to be left alone.
+    RateLimited {
+        /// Until the first of them may be asked.
+        retry_after: Duration,
+    },
+    /// Every target is failing, and other requests are finding out whether one is back.
+    Unavailable,
+    /// The deadline passed.
+    Deadline,
+    /// Every target that was asked failed.
+    AllFailed {
+        /// The last failure.
+        last: Outcome,
+    },
+}
+
+/// The answer or its absence, and every call on the way.
+#[derive(Debug)]
+pub struct Executed {
+    /// What came of it.
+    pub reply: Reply,
+    /// In the order in which they were made; the last one gave the reply.
+    pub attempts: Vec<Attempt>,
+}
+
+/// An attempt that gave nothing.
+#[derive(Debug)]
+struct Failure {
+    outcome: Outcome,
+    status: Option<u16>,
+    error: ProviderError,
+}
+
+impl Executor {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(client: Client, health: HealthTable, timers: Timers) -> Self {
+        Self { client, health, timers }
+    }
+
+    /// Tries the plan's targets in order until one answers.
+    pub async fn execute(&self, plan: &Plan, chat: &ChatRequest) -> Executed {
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for step in &plan.steps {
+            let started = Instant::now();
+            if started >= plan.deadline {
+                return Executed { reply: Reply::None(NoReply::Deadline), attempts };
+            }
+            let as_last_resort = step.place == Place::LastResort;
+            let Some(permit) = self.health.admit(&step.target.id, as_last_resort, started) else {
+                continue;
+            };
+            let answered = self.attempt(&step.target, chat, plan.deadline).await;
+            let now = Instant::now();
+            let (outcome, status) = match &answered {
+                Ok(_) => (Outcome::Served, Some(200)),
+                Err(failure) => (failure.outcome, failure.status),
+            };
+            let target = Arc::clone(&step.target);
+            attempts.push(Attempt { target, outcome, took: now - started, status });
+            let reply = match answered {
+                Ok(attempt::Answer::Whole(completion)) => {
+                    permit.record(outcome.event(), now);
+                    Reply::Whole(completion)
+                }
+                Ok(attempt::Answer::Stream(pending)) => {
+                    Reply::Stream(Box::new(pending.commit(permit, plan.deadline)))
+                }
+                Err(failure) => {
+                    permit.record(outcome.event(), now);
+                    match outcome.next() {
+                        Next::TryNext => continue,
+                        Next::Stop => Reply::None(stopped(failure)),
+                    }
+                }
+            };
+            return Executed { reply, attempts };
+        }
+        let reply = Reply::None(exhausted(plan, &attempts, Instant::now()));
+        Executed { reply, attempts }
+    }
+}
+
+fn stopped(failure: Failure) -> NoReply {
+    match failure.outcome {
+        Outcome::TimedOut(_) => NoReply::Deadline,
+        last @ (Outcome::Served
+        | Outcome::Unreachable
+        | Outcome::RateLimited { .. }
+        | Outcome::QuotaGone
+        | Outcome::CredentialRefused
+        | Outcome::ModelMissing
+        | Outcome::ServerError
+        | Outcome::BadReply
+        | Outcome::InBandError
+        | Outcome::CutOff
+        | Outcome::ClientGone) => NoReply::AllFailed { last },
+        Outcome::CallerFault | Outcome::Policy => {
+            let status = failure.status.filter(|status| (400..500).contains(status));
+            NoReply::Refused { status: status.unwrap_or(400), error: failure.error }
+        }
+    }
+}
+
+/// Why a walk that reached the end of its plan has no answer: the failure that helps the caller most.
+fn exhausted(plan: &Plan, attempts: &[Attempt], now: Instant) -> NoReply {
+    let skips = plan.skipped.iter().filter_map(|skipped| match &skipped.why {
+        Skip::RateLimited { until } => Some(until.saturating_duration_since(now)),
+        Skip::NoKey { .. } => None,
+    });
+    let limits = attempts.iter().filter_map(|attempt| match attempt.outcome {
+        Outcome::RateLimited { retry_after } => Some(retry_after.unwrap_or_default()),
+        _ => None,
+    });
+    let all_limited =
+        attempts.iter().all(|attempt| matches!(attempt.outcome, Outcome::RateLimited { .. }));
+    let retry_after = skips.chain(limits).min();
+    match (attempts.last(), retry_after) {
+        (_, Some(retry_after)) if all_limited && attempts.len() == plan.steps.len() => {
+            NoReply::RateLimited { retry_after }
+        }
+        (Some(last), _) => NoReply::AllFailed { last: last.outcome },
+        (None, _) if !plan.steps.is_empty() => NoReply::Unavailable,
+        (None, _) => {
+            let variable = plan.skipped.iter().find_map(|skipped| match &skipped.why {
+                Skip::NoKey { variable } => Some(variable.clone()),
+                Skip::RateLimited { .. } => None,
+            });
+            variable.map_or(NoReply::Unavailable, |variable| NoReply::NoKey { variable })
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Puts the parts together: the only place that knows all of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::classify::Snapshot;
+use crate::config::Config;
+use crate::embed::fetch::{self, FetchEnv, FetchError};
+use crate::embed::manifest::{Manifest, ManifestError};
+use crate::embed::{Bert, EmbedError, LoadError, Reader, ReaderLimits, embed_examples};
+use crate::execute::Executor;
+use crate::health::HealthTable;
+use crate::index::Index;
+use crate::pipeline::Pipeline;
+use crate::provider::{Client, ClientError};
+
+/// The first generation of a process.
+const FIRST_GENERATION: u64 = 1;
+
+/// Why the parts do not come together.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The list of local models is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The local model cannot be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The local model cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The local model cannot read the examples.
+    #[error("cannot read the examples")]
+    Embed(#[from] EmbedError),
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The operating system gave no thread.
+    #[error("cannot start the embedder's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The embedder, loaded, and a snapshot made with it.
+#[derive(Debug)]
+pub struct Brain {
+    /// The local model.
+    pub embedder: Bert,
+    /// Rules, examples and index.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// Hears how far the examples have been read.
+pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Fetches and loads the local model, and reads the examples. Takes seconds the first time, and blocks.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_brain(
+    config: Arc<Config>,
+    env: &FetchEnv,
+    on_progress: OnProgress<'_>,
+) -> Result<Brain, BuildError> {
+    let mut embedder = load_embedder(&config.embedder.model, env)?;
+    let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
+    let folder = vectors_folder(&env.cache);
+    let vectors = embed_examples(&mut embedder, &texts, &folder, on_progress)?;
+    let index = Index::build(vectors);
+    let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
+    Ok(Brain { embedder, snapshot })
+}
+
+/// Fetches a local model where needed, and loads it.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
+    let manifest = Manifest::builtin()?;
+    let model = manifest.find(name)?;
+    let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
+    Ok(Bert::load(&files, &model.weights.sha256.to_string())?)
+}
+
+/// Starts what answers requests.
+///
+/// # Errors
+/// When the operating system refuses a thread or certificates.
+pub fn start(brain: Brain) -> Result<Pipeline, BuildError> {
+    let Brain { embedder, snapshot } = brain;
+    let config = snapshot.config();
+    let limits = ReaderLimits { deadline: config.embedder.deadline };
+    let reader = Reader::start(embedder, limits).map_err(BuildError::Thread)?;
+    let health = HealthTable::new(config.breaker);
+    let client = Client::new(config.timers.connect)?;
+    let executor = Executor::new(client, health.clone(), config.timers);
+    Ok(Pipeline { snapshot, reader, health, executor })
+}
+
+fn vectors_folder(cache: &Path) -> PathBuf {
+    cache.join("vectors")
+}

@@ -1,0 +1,61 @@
+//! What operators and load balancers ask. None of it ever calls a provider.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::App;
+use crate::config::Tier;
+use crate::health::{HealthView, Shut, Standing};
+
+/// The process runs.
+pub(super) async fn livez() -> &'static str {
+    "ok"
+}
+
+/// New requests are welcome. A dead embedder is no reason to refuse: the default tier still answers.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if app.is_draining() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
+    }
+    if app.pipeline.reader.is_alive() { "ok" } else { "degraded: the embedder has stopped" }
+        .into_response()
+}
+
+/// Everything about the gateway that is not about one request.
+pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+    let (pipeline, now) = (&app.pipeline, Instant::now());
+    let (snapshot, health) = (&pipeline.snapshot, pipeline.health.view(now));
+    let config = snapshot.config();
+    let tiers: Vec<Value> = config.tiers.iter().map(|tier| tier_json(tier, &health, now)).collect();
+    let status = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "generation": snapshot.generation(),
+        "draining": app.is_draining(),
+        "embedder": {"model": config.embedder.model, "alive": pipeline.reader.is_alive()},
+        "index": {"examples": snapshot.index().len(), "graph": snapshot.index().uses_graph()},
+        "in_flight": app.in_flight_max - app.in_flight.available_permits(),
+        "tiers": tiers,
+    });
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (kind, status.to_string()).into_response()
+}
+
+fn tier_json(tier: &Tier, health: &HealthView, now: Instant) -> Value {
+    let targets = tier.targets.iter().map(|target| {
+        let (state, ready_in) = match health.standing(&target.id) {
+            _ if !target.provider.is_usable() => ("no_key", None),
+            Standing::Ready => ("ready", None),
+            Standing::Probing => ("probing", None),
+            Standing::Shut { until, why: Shut::Failing } => ("failing", Some(until - now)),
+            Standing::Shut { until, why: Shut::RateLimited } => ("rate_limited", Some(until - now)),
+        };
+        let ready_in = ready_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        json!({"id": target.id, "state": state, "ready_in_ms": ready_in})
+    });
+    json!({"name": tier.name, "targets": targets.collect::<Vec<Value>>()})
+}

@@ -1,0 +1,202 @@
+//! `POST /v1/chat/completions` and `POST /v1/route`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::App;
+use super::error::ApiError;
+use super::stream::event_stream;
+use crate::execute::Reply;
+use crate::pipeline::Incoming;
+use crate::receipt::{End, Receipt};
+
+/// Longest time that a caller may ask for; more is no deadline.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Answers a chat request.
+pub(super) async fn completions(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let received = Instant::now();
+    let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), received);
+    match answer(&app, &headers, body, &mut receipt).await {
+        Ok(Answered::Whole(json)) => {
+            receipt.timings.first_content = Some(received.elapsed());
+            receipt.close(End::Served, Instant::now());
+            with_headers(json_response(json), &receipt)
+        }
+        Ok(Answered::Stream(stream)) => {
+            let explained = receipt.headers();
+            let id = receipt.id.to_string();
+            let body = event_stream(*stream.committed, receipt, stream.wants_usage, stream.permit);
+            let mut response = Response::new(body);
+            let headers = response.headers_mut();
+            for (name, value) in [
+                (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+                (header::CACHE_CONTROL, "no-cache"),
+                (HeaderName::from_static("x-accel-buffering"), "no"),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            explain(headers, &id, explained);
+            response
+        }
+        Err(error) => refuse(error, &mut receipt),
+    }
+}
+
+/// The decision and the plan for a chat request; nobody is called.
+pub(super) async fn route(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), Instant::now());
+    match prepare(&app, &headers, body, &mut receipt).await {
+        Ok(json) => {
+            receipt.close(End::Served, Instant::now());
+            with_headers(json_response(json), &receipt)
+        }
+        Err(error) => refuse(error, &mut receipt),
+    }
+}
+
+enum Answered {
+    Whole(String),
+    Stream(Streamed),
+}
+
+struct Streamed {
+    committed: Box<crate::execute::Committed>,
+    wants_usage: bool,
+    permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    receipt: &mut Receipt,
+) -> Result<Answered, ApiError> {
+    if headers.contains_key("x-semroute-dry-run") {
+        return prepare(app, headers, body, receipt).await.map(Answered::Whole);
+    }
+    let permit = Arc::clone(&app.in_flight).try_acquire_owned().map_err(|_full| {
+        let message = format!("{} requests are in flight already", app.in_flight_max);
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(1)
+    })?;
+    let body = read_body(app, headers, body).await?;
+    let incoming = incoming(headers, &body, receipt.received)?;
+    let (chat, reply) = app.pipeline.answer(&incoming, receipt).await?;
+    match reply {
+        Reply::Whole(completion) => {
+            receipt.usage = completion.usage;
+            Ok(Answered::Whole(completion.json))
+        }
+        Reply::Stream(committed) => {
+            let wants_usage = chat.wants_usage();
+            Ok(Answered::Stream(Streamed { committed, wants_usage, permit }))
+        }
+        Reply::None(why) => Err(why.into()),
+    }
+}
+
+async fn prepare(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    receipt: &mut Receipt,
+) -> Result<String, ApiError> {
+    let body = read_body(app, headers, body).await?;
+    let incoming = incoming(headers, &body, receipt.received)?;
+    app.pipeline.prepare(&incoming, receipt).await?;
+    Ok(receipt.explain().to_string())
+}
+
+async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let is_json = kind.eq_ignore_ascii_case("application/json")
+        || (kind.starts_with("application/") && kind.ends_with("+json"));
+    if !is_json {
+        let message = format!("the content type is `{kind}`; send `Content-Type: application/json`");
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(ApiError::new(status, "unsupported_media_type", message));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let message = "compressed bodies are not read; send the body as it is";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(ApiError::new(status, "unsupported_media_type", message));
+    }
+    let limit = app.body_bytes_max;
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let too_long = announced
+        .and_then(|length| length.parse::<usize>().ok())
+        .is_some_and(|length| length > limit);
+    let read = if too_long { None } else { axum::body::to_bytes(body, limit).await.ok() };
+    read.ok_or_else(|| {
+        let message =
+            format!("the body is longer than {limit} bytes, or broke off; see server.body_bytes_max");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
+    })
+}
+
+fn incoming<'a>(
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    received: Instant,
+) -> Result<Incoming<'a>, ApiError> {
+    let text = |name: &'static str| match headers.get(name) {
+        None => Ok(None),
+        Some(value) => value.to_str().map(Some).map_err(|_invalid| bad_header(name, "not text")),
+    };
+    let name = "x-semroute-timeout-ms";
+    let timeout = match text(name)? {
+        None => None,
+        Some(value) => match value.trim().parse::<u64>() {
+            Ok(0) | Err(_) => return Err(bad_header(name, "not a whole number above 0")),
+            Ok(milliseconds) => Some(Duration::from_millis(milliseconds).min(TIMEOUT_MAX)),
+        },
+    };
+    Ok(Incoming { body, tier: text("x-semroute-tier")?, timeout, received })
+}
+
+fn bad_header(name: &str, reason: &str) -> ApiError {
+    let message = format!("the header `{name}` is {reason}");
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_value", message).about(name)
+}
+
+fn refuse(error: ApiError, receipt: &mut Receipt) -> Response {
+    receipt.close(End::Refused { status: error.status.as_u16() }, Instant::now());
+    with_headers(error.into_response(), receipt)
+}
+
+fn json_response(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn with_headers(mut response: Response, receipt: &Receipt) -> Response {
+    explain(response.headers_mut(), &receipt.id.to_string(), receipt.headers());
+    response
+}
+
+/// Writes the receipt's headers. A value that no header may carry is left out: names of models are the caller's to choose.
+fn explain(headers: &mut HeaderMap, id: &str, explained: Vec<(&'static str, String)>) {
+    let named = explained.into_iter().map(|(name, value)| (format!("x-semroute-{name}"), value));
+    for (name, value) in named.chain([("x-request-id".to_owned(), id.to_owned())]) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Errors in OpenAI's shape: the only file that knows which failure has which status.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::execute::NoReply;
+use crate::health::{Outcome, Phase};
+use crate::pipeline::Refusal;
+
+/// How long a caller should wait when every target is failing; the breakers' own first time.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// An error for a caller.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    kind: &'static str,
+    code: String,
+    message: String,
+    param: Option<String>,
+    retry_after: Option<u64>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let kind = match status {
+            StatusCode::UNAUTHORIZED => "authentication_error",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            status if status.is_server_error() => "server_error",
+            _ => "invalid_request_error",
+        };
+        let (code, message) = (code.to_owned(), message.into());
+        Self { status, kind, code, message, param: None, retry_after: None }
+    }
+
+    pub(super) fn about(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
+    }
+
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub(super) fn no_key() -> Self {
+        let message = "no API key; send `Authorization: Bearer <key>`";
+        Self::new(StatusCode::UNAUTHORIZED, "missing_api_key", message)
+    }
+
+    pub(super) fn wrong_key() -> Self {
+        let message = "this API key is not known here";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+    }
+
+    pub(super) fn unknown_model(message: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "model_not_found", message).about("model")
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::BadRequest(bad) => {
+                let mut error = Self::new(StatusCode::BAD_REQUEST, bad.code, bad.message);
+                error.param = bad.param;
+                error
+            }
+            Refusal::UnknownModel(unknown) => Self::unknown_model(unknown.to_string()),
+            Refusal::NoReply(why) => Self::from(why),
+        }
+    }
+}
+
+impl From<NoReply> for ApiError {
+    fn from(why: NoReply) -> Self {
+        match why {
+            NoReply::Refused { status, error } => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+                let code = error.code.as_deref().unwrap_or("invalid_request");
+                let message = if error.message.is_empty() {
+                    "the provider refused this request without saying why".to_owned()
+                } else {
+                    error.message
+                };
+                let mut refused = Self::new(status, code, message);
+                refused.param = error.param;
+                refused
+            }
+            NoReply::NoKey { variable } => {
+                let message = format!(
+                    "no provider of this tier has a key; set `{variable}` and restart the gateway"
+                );
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_provider_key", message)
+            }
+            NoReply::RateLimited { retry_after } => {
+                let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+                let message = "every provider of this tier asks to be left alone for a while";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
+                    .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
+            }
+            NoReply::Unavailable => {
+                let message = "every provider of this tier is failing just now";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable", message)
+                    .retry_after(RETRY_AFTER_SECONDS)
+            }
+            NoReply::Deadline => {
+                let message = "no provider answered before the deadline";
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message)
+            }
+            NoReply::AllFailed { last } => all_failed(last),
+        }
+    }
+}
+
+/// A provider's 401 or 402 is our operator's business and never becomes the caller's.
+fn all_failed(last: Outcome) -> ApiError {
+    let (status, code) = match last {
+        Outcome::TimedOut(
+            Phase::Answer | Phase::FirstContent | Phase::Idle | Phase::Total | Phase::Connect,
+        ) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+        Outcome::CredentialRefused => (StatusCode::BAD_GATEWAY, "upstream_auth"),
+        Outcome::QuotaGone => (StatusCode::BAD_GATEWAY, "upstream_quota"),
+        Outcome::ModelMissing => (StatusCode::BAD_GATEWAY, "upstream_model_missing"),
+        Outcome::RateLimited { .. }
+        | Outcome::Unreachable
+        | Outcome::ServerError
+        | Outcome::BadReply
+        | Outcome::InBandError
+        | Outcome::CutOff
+        | Outcome::Served
+        | Outcome::CallerFault
+        | Outcome::Policy
+        | Outcome::ClientGone => (StatusCode::BAD_GATEWAY, "upstream_error"),
+    };
+    let message = format!("every provider of this tier failed; the last one: {}", last.label());
+    ApiError::new(status, code, message).retry_after(RETRY_AFTER_SECONDS)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = json!({"error": {
+            "message": self.message,
+            "type": self.kind,
+            "param": self.param,
+            "code": self.code,
+        }});
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // Client libraries retry 5xx on their own. Where our own walk has tried everyone, that only multiplies the load.
+        if self.status.is_server_error() && self.retry_after.is_none() {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        response
+    }
+}
+
+pub(super) async fn unknown_url(method: Method, uri: Uri) -> ApiError {
+    let message = format!("`{method} {}` is nothing here; try POST /v1/chat/completions", uri.path());
+    ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
+}
+
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let message = format!("`{}` does not take {method}", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}

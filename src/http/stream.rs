@@ -1,0 +1,97 @@
+//! A committed stream to event-stream bytes.
+//!
+//! The body itself reads from the provider: when the caller leaves, axum drops the body, and with it everything behind it.
+//! Nothing runs ahead of the caller, so a slow reader slows the provider instead of filling memory.
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::execute::{Committed, Ending, Piece};
+use crate::health::{Outcome, ProviderError};
+use crate::receipt::{End, Receipt};
+
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+struct Streaming {
+    committed: Committed,
+    receipt: Receipt,
+    wants_usage: bool,
+    /// Counts the request as in flight until its last byte.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The body of a streamed answer.
+pub(super) fn event_stream(
+    committed: Committed,
+    receipt: Receipt,
+    wants_usage: bool,
+    permit: OwnedSemaphorePermit,
+) -> Body {
+    let state = Streaming { committed, receipt, wants_usage, _permit: permit };
+    Body::from_stream(stream::unfold(Some(state), |state| async {
+        let mut state = state?;
+        let (bytes, goes_on) = state.next().await;
+        Some((Ok::<Bytes, std::convert::Infallible>(bytes), goes_on.then_some(state)))
+    }))
+}
+
+impl Streaming {
+    /// The next event, and whether another one follows.
+    async fn next(&mut self) -> (Bytes, bool) {
+        loop {
+            let ending = match self.committed.next().await {
+                Piece::Chunk(chunk) if chunk.is_bare && !self.is_wanted(chunk.usage.is_some()) => {
+                    continue;
+                }
+                Piece::Chunk(chunk) => {
+                    if chunk.has_content && self.receipt.timings.first_content.is_none() {
+                        let since = self.receipt.received.elapsed();
+                        self.receipt.timings.first_content = Some(since);
+                    }
+                    return (event(&chunk.json), true);
+                }
+                Piece::End(ending) => ending,
+            };
+            self.receipt.usage = self.committed.usage();
+            return match ending {
+                Ending::Whole => {
+                    self.receipt.close(End::Served, Instant::now());
+                    (Bytes::from_static(DONE), false)
+                }
+                // No sentinel: client libraries take a clean end for a whole answer.
+                Ending::Broken { outcome, error } => {
+                    self.receipt.close(End::Broken(outcome), Instant::now());
+                    (event(&broken(outcome, &error)), false)
+                }
+            };
+        }
+    }
+
+    /// Events without choices carry token counts, which only those get who asked, or filter results, which everyone gets.
+    fn is_wanted(&self, has_usage: bool) -> bool {
+        !has_usage || self.wants_usage
+    }
+}
+
+fn event(json: &str) -> Bytes {
+    Bytes::from(format!("data: {json}\n\n"))
+}
+
+fn broken(outcome: Outcome, error: &ProviderError) -> String {
+    let label = outcome.label();
+    let message = if error.message.is_empty() {
+        format!("the provider's answer broke off ({label}); what came before is incomplete")
+    } else {
+        format!("the provider's answer broke off ({label}): {}", error.message)
+    };
+    json!({"error": {
+        "message": message,
+        "type": "upstream_error",
+        "param": null,
+        "code": "stream_interrupted",
+    }})
+    .to_string()
+}

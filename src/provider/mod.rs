@@ -1,0 +1,35 @@
+//! Everything that depends on what a provider speaks: how a request is written, how an answer and an error are read.
+//!
+//! `openai` and `sse` are pure; `client` is the only file that names reqwest.
+
+mod client;
+mod openai;
+mod sse;
+
+pub use client::{Client, ClientError, Response};
+pub use sse::{EventReader, Overflow, SseItem};
+
+use bytes::Bytes;
+
+use crate::chat::ChatRequest;
+use crate::config::{Dialect, Target};
+
+/// A request as one provider wants it.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Where it goes.
+    pub url: String,
+    /// JSON.
+    pub body: Bytes,
+}
+
+/// Writes a request for a target.
+#[must_use]
+pub fn encode(chat: &ChatRequest, target: &Target) -> Encoded {
+    match target.provider.dialect {
+        Dialect::OpenAi => Encoded {
+            url: format!("{}/chat/completions", target.provider.base_url),
+            body: openai::encode(chat, &target.model),
+        },
+    }
+}
