@@ -9,7 +9,7 @@ use crate::classify::Snapshot;
 use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
-use crate::embed::{Bert, EmbedError, LoadError, Reader, ReaderLimits, embed_examples};
+use crate::embed::{Bert, EmbedError, Embedder, LoadError, Reader, ReaderLimits, embed_examples};
 use crate::execute::Executor;
 use crate::health::HealthTable;
 use crate::index::Index;
@@ -87,8 +87,7 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
 ///
 /// # Errors
 /// When the operating system refuses a thread or certificates.
-pub fn start(brain: Brain) -> Result<Pipeline, BuildError> {
-    let Brain { embedder, snapshot } = brain;
+pub fn start(embedder: impl Embedder, snapshot: Arc<Snapshot>) -> Result<Pipeline, BuildError> {
     let config = snapshot.config();
     let limits = ReaderLimits { deadline: config.embedder.deadline };
     let reader = Reader::start(embedder, limits).map_err(BuildError::Thread)?;

@@ -95,15 +95,14 @@ impl Pipeline {
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;
         receipt.timings.parse = started.elapsed();
 
-        let started = Instant::now();
+        let parsed = Instant::now();
         let reading = self.read(&chat, &wish).await;
-        receipt.timings.embed = started.elapsed();
-
-        let started = Instant::now();
+        let read = Instant::now();
         let decision = decide(&self.snapshot, &wish, &reading);
-        receipt.timings.decide = started.elapsed();
-
         let now = Instant::now();
+        receipt.timings.embed = read - parsed;
+        receipt.timings.decide = now - read;
+
         let total = self.snapshot.config().timers.total;
         let within = incoming.timeout.map_or(total, |asked| asked.min(total));
         let deadline = within.saturating_sub(now - incoming.received);

@@ -238,9 +238,10 @@ impl Drop for Receipt {
 }
 
 fn plan_json(plan: &Plan, now: Instant) -> Value {
-    let steps = plan.steps.iter().map(|step| {
-        json!({"target": step.target.id, "place": step.place.label()})
-    });
+    let steps = plan
+        .steps
+        .iter()
+        .map(|step| json!({"target": step.target.id, "place": step.place.label()}));
     let skipped = plan.skipped.iter().map(|skipped| {
         let (missing, wait) = match &skipped.why {
             Skip::NoKey { variable } => (Some(variable), None),

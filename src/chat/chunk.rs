@@ -164,11 +164,21 @@ mod tests {
     fn content_is_what_a_person_or_a_tool_would_notice() {
         check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, false, false, false);
         check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, true, false, false);
-        check(r#"{"choices":[{"delta":{"content":null,"reasoning_content":"a"}}]}"#, true, false, false);
+        check(
+            r#"{"choices":[{"delta":{"content":null,"reasoning_content":"a"}}]}"#,
+            true,
+            false,
+            false,
+        );
         check(r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, true, false, false);
         check(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false, true, false);
         check(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, false, false, true);
-        check(r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#, true, true, false);
+        check(
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#,
+            true,
+            true,
+            false,
+        );
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
     let model = model(&fields)?;
     let messages = messages(&fields)?;
     let stream = flag(&fields, "stream")?;
-    let wants_usage = stream_options(&fields, stream)?;
+    let wants_usage = stream_options(&fields)?;
     check_ranges(&fields)?;
     Ok(ChatRequest { model, messages, stream, wants_usage, fields })
 }
@@ -125,9 +125,8 @@ fn model(fields: &Fields) -> Result<String, BadRequest> {
     };
     let written = fields.get("model").ok_or_else(missing)?;
     let model: String = typed(written, "model", "a string")?;
-    let clean = !model.is_empty()
-        && model.len() <= MODEL_BYTES_MAX
-        && !model.chars().any(char::is_control);
+    let clean =
+        !model.is_empty() && model.len() <= MODEL_BYTES_MAX && !model.chars().any(char::is_control);
     if !clean {
         let message = format!("`model` is not a name of 1 to {MODEL_BYTES_MAX} bytes");
         return Err(bad("model", "invalid_value", message));
@@ -170,9 +169,7 @@ fn read_message(at: usize, written: &str) -> Result<Message, BadRequest> {
     }
     let here = format!("messages[{at}]");
     let wire: Wire<'_> = typed(written, &here, "an object with `role` and `content`")?;
-    let param = format!("{here}.role");
-    let role = wire.role.map_or("null", RawValue::get);
-    let role = match role {
+    let role = match wire.role.map_or("null", RawValue::get) {
         r#""system""# => Role::System,
         r#""developer""# => Role::Developer,
         r#""user""# => Role::User,
@@ -182,7 +179,7 @@ fn read_message(at: usize, written: &str) -> Result<Message, BadRequest> {
         other => {
             let known = "system, developer, user, assistant, tool";
             let message = format!("`{}` is not a role; known roles: {known}", shorten(other));
-            return Err(bad(&param, "invalid_value", message));
+            return Err(bad(&format!("{here}.role"), "invalid_value", message));
         }
     };
     let replaced = [wire.tool_calls, wire.function_call, wire.audio, wire.refusal];
@@ -216,14 +213,15 @@ fn content_text(content: &str, param: &str) -> Result<String, BadRequest> {
     Ok(texts.collect::<Vec<String>>().join("\n"))
 }
 
-fn stream_options(fields: &Fields, stream: bool) -> Result<bool, BadRequest> {
+/// Whether a stream should end with the token counts.
+fn stream_options(fields: &Fields) -> Result<bool, BadRequest> {
     #[derive(serde::Deserialize)]
     struct Options {
         #[serde(default)]
         include_usage: Option<bool>,
     }
     let Some(written) = fields.get("stream_options") else { return Ok(false) };
-    if !stream {
+    if !flag(fields, "stream")? {
         let message = "`stream_options` is only allowed with `stream: true`".to_owned();
         return Err(bad("stream_options", "invalid_value", message));
     }
@@ -250,9 +248,11 @@ fn check_ranges(fields: &Fields) -> Result<(), BadRequest> {
             return Err(bad(name, "invalid_value", message));
         }
     }
-    for (name, most) in
-        [("n", 128), ("max_tokens", u64::from(u32::MAX)), ("max_completion_tokens", u64::from(u32::MAX))]
-    {
+    for (name, most) in [
+        ("n", 128),
+        ("max_tokens", u64::from(u32::MAX)),
+        ("max_completion_tokens", u64::from(u32::MAX)),
+    ] {
         let Some(written) = fields.get(name) else { continue };
         let value: u64 = typed(written, name, "a whole number above 0")?;
         if !(1..=most).contains(&value) {
@@ -291,9 +291,7 @@ fn invalid_json(reason: &str) -> BadRequest {
 fn json_error(error: &serde_json::Error) -> BadRequest {
     let said = error.to_string();
     match said.strip_prefix(DUPLICATE).and_then(|rest| rest.split('`').next()) {
-        Some(name) => {
-            bad(name, "duplicate_field", format!("`{name}` is written twice; keep one"))
-        }
+        Some(name) => bad(name, "duplicate_field", format!("`{name}` is written twice; keep one")),
         None => invalid_json(&said),
     }
 }
@@ -392,7 +390,11 @@ mod tests {
         check(&one(r#"{"role":"king","content":"x"}"#), Some("messages[0].role"), "invalid_value");
         check(&one(r#"{"role":"user"}"#), Some("messages[0].content"), "invalid_value");
         check(&one(r#"{"role":"user","content":5}"#), Some("messages[0].content"), "invalid_type");
-        check(&one(r#"{"role":"user","content":[{}]}"#), Some("messages[0].content"), "invalid_type");
+        check(
+            &one(r#"{"role":"user","content":[{}]}"#),
+            Some("messages[0].content"),
+            "invalid_type",
+        );
     }
 
     #[test]
@@ -409,7 +411,11 @@ mod tests {
         check(&with(r#""max_tokens":-1"#), Some("max_tokens"), "invalid_type");
         check(&with(r#""max_tokens":1.5"#), Some("max_tokens"), "invalid_type");
         check(&with(r#""tools":{}"#), Some("tools"), "invalid_type");
-        check(&with(r#""base_url":"http://169.254.169.254""#), Some("base_url"), "forbidden_parameter");
+        check(
+            &with(r#""base_url":"http://169.254.169.254""#),
+            Some("base_url"),
+            "forbidden_parameter",
+        );
     }
 
     #[test]
@@ -431,7 +437,8 @@ mod tests {
               {"role":"assistant","content":null,"tool_calls":[]}]}"#;
         let chat = parse(body.as_bytes()).expect("a good body");
         assert!(chat.stream() && chat.wants_usage());
-        let texts: Vec<&str> = chat.messages().iter().map(|message| message.text.as_str()).collect();
+        let texts: Vec<&str> =
+            chat.messages().iter().map(|message| message.text.as_str()).collect();
         assert_eq!(texts, ["s", "one\ntwo", ""]);
         let kept: Vec<(&str, &str)> = chat.fields().filter(|(name, _)| *name == "x_new").collect();
         assert_eq!(kept, [("x_new", r#"{"a": [1, 2.50]}"#)]);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
 use crate::classify::{Reading, Wish, decide};
-use crate::embed::Embedder;
+use crate::embed::{EmbedError, Embedder};
 use crate::gateway::{self, Brain};
 
 /// Prompts decided before the clock starts.
@@ -56,13 +56,13 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> anyhow::Result
 fn read_texts(file: &std::path::Path) -> anyhow::Result<Vec<String>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{name}`"))?;
-    let texts = text.lines().enumerate().map(|(number, line)| {
+    let prompts = text.lines().enumerate().map(|(number, line)| {
         let row: Value = serde_json::from_str(line)
             .with_context(|| format!("{name}:{}: not JSON", number + 1))?;
-        let text = row.get("text").and_then(Value::as_str);
-        text.map(str::to_owned).with_context(|| format!("{name}:{}: no `text`", number + 1))
+        let prompt = row.get("text").and_then(Value::as_str);
+        prompt.map(str::to_owned).with_context(|| format!("{name}:{}: no `text`", number + 1))
     });
-    texts.collect()
+    prompts.collect()
 }
 
 /// Alternates the two measurements prompt by prompt, so that whatever else the machine does weighs on both.
@@ -74,21 +74,21 @@ fn measure(brain: Brain, texts: &[String]) -> anyhow::Result<Value> {
         on_progress(done, texts.len());
         let Some(prompt) = Prompt::new(text) else { continue };
         let tokens = embedder.tokens(prompt.as_str())?;
-        let started = Instant::now();
-        embedder.forward(&tokens)?;
-        let forward_took = started.elapsed();
-
-        let started = Instant::now();
-        let prompt = Prompt::new(text).context("a prompt that was there a moment ago")?;
-        let vector = embedder.embed(prompt.as_str())?;
-        let read = started.elapsed();
-        let decision = decide(&snapshot, &Wish::Auto, &Reading::Vector(vector));
-        let whole_took = started.elapsed();
-        std::hint::black_box(decision);
+        let forward_took = time(|| embedder.forward(&tokens))?;
+        let mut search_took = Duration::ZERO;
+        let whole_took = time(|| {
+            // Cutting belongs to the decision, so it is done again on the clock.
+            let reading = match Prompt::new(text) {
+                Some(cut) => Reading::Vector(embedder.embed(cut.as_str())?),
+                None => Reading::Nothing,
+            };
+            search_took = time(|| Ok(decide(&snapshot, &Wish::Auto, &reading)))?;
+            Ok(())
+        })?;
         if done >= WARM_UP {
             forward.push(forward_took);
             whole.push(whole_took);
-            search.push(whole_took - read);
+            search.push(search_took);
         }
     }
     on_progress(texts.len(), texts.len());
@@ -102,6 +102,12 @@ fn measure(brain: Brain, texts: &[String]) -> anyhow::Result<Value> {
         "search_and_vote_us": search,
         "decide_over_forward_p50": ratio(&forward),
     }))
+}
+
+fn time<T>(mut work: impl FnMut() -> Result<T, EmbedError>) -> Result<Duration, EmbedError> {
+    let started = Instant::now();
+    std::hint::black_box(work()?);
+    Ok(started.elapsed())
 }
 
 fn percentiles(mut values: Vec<Duration>) -> Value {

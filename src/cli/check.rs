@@ -21,9 +21,10 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> anyhow::Result<Ran> 
         Ok(loaded) => (loaded.warnings, Some(loaded.config)),
         Err(refused) => (refused.problems, None),
     };
-    let drills: Vec<Drill> = config.iter().flat_map(|config| &config.tiers).flat_map(drill).collect();
+    let drills: Vec<Drill> =
+        config.iter().flat_map(|config| &config.tiers).flat_map(drill).collect();
     match args.output.format() {
-        Format::Json => writeln!(out, "{}", to_json(&problems, config.is_some(), &drills))?,
+        Format::Json => writeln!(out, "{}", to_json(&problems, config.as_ref(), &drills))?,
         Format::Text => write_text(&problems, config.as_ref(), &drills, out)?,
     }
     Ok(if config.is_some() { Ran::Well } else { Ran::FoundFaults })
@@ -45,11 +46,11 @@ fn drill(tier: &std::sync::Arc<Tier>) -> Vec<Drill> {
     drills.collect()
 }
 
-fn to_json(problems: &[Problem], is_good: bool, drills: &[Drill]) -> Value {
+fn to_json(problems: &[Problem], config: Option<&Config>, drills: &[Drill]) -> Value {
     let drills = drills
         .iter()
         .map(|drill| json!({"tier": drill.tier, "down": drill.down, "serves": drill.serves}));
-    json!({"ok": is_good, "problems": problems, "drills": drills.collect::<Vec<Value>>()})
+    json!({"ok": config.is_some(), "problems": problems, "drills": drills.collect::<Vec<Value>>()})
 }
 
 fn write_text(

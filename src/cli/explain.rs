@@ -41,7 +41,7 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
-        let pipeline = gateway::start(brain)?;
+        let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
         let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]});
         let received = Instant::now();
         let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
@@ -55,13 +55,14 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
 
 fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
     let text = |pointer: &str| match explained.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(value)) => value.clone(),
         Some(Value::Null) | None => "-".to_owned(),
         Some(other) => other.to_string(),
     };
-    let list = |pointer: &str| explained.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let list =
+        |pointer: &str| explained.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let of = |item: &Value, key: &str| match item.get(key) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(value)) => value.clone(),
         Some(other) => other.to_string(),
         None => String::new(),
     };
@@ -76,9 +77,9 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "because     {}", text("/decision/because"))?;
     writeln!(out, "nearest")?;
     for near in list("/decision/nearest") {
-        let text: String = of(near, "text").replace('\n', " ").chars().take(70).collect();
+        let example: String = of(near, "text").replace('\n', " ").chars().take(70).collect();
         let (cosine, kind) = (of(near, "cosine"), of(near, "query_type"));
-        writeln!(out, "  {cosine:>6}  {kind:<16}  {text}")?;
+        writeln!(out, "  {cosine:>6}  {kind:<16}  {example}")?;
     }
     writeln!(out, "plan")?;
     for (at, step) in list("/plan/steps").enumerate() {

@@ -1,6 +1,6 @@
 //! `semroute serve`: the gateway.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +50,12 @@ pub(super) fn run(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<Ran> 
 /// Log lines go to standard error; `RUST_LOG` filters them and `LOG_FORMAT=json` makes them JSON.
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info,hnsw_rs=warn"));
+    let colours = std::io::stderr().is_terminal() && environment("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     let installed = match environment("LOG_FORMAT").as_deref() {
         Some("json") => lines.json().flatten_event(true).try_init(),
         Some(_) | None => lines.try_init(),
@@ -64,16 +68,16 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let listener = listen(args.listen, "--listen").await?;
     let admin_listener = listen(args.admin_listen, "--admin-listen").await?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (config, in_sandbox) = load(args, &stop, &tasks).await?;
+    let (config, providers) = load(args, &stop, &tasks).await?;
     check_exposure(&config, args.listen)?;
     let brain = tokio::task::block_in_place(|| {
         gateway::load_brain(Arc::clone(&config), &fetch_env(), &mut progress("reading examples"))
     })?;
-    let app = App::new(gateway::start(brain)?);
+    let app = App::new(gateway::start(brain.embedder, brain.snapshot)?);
     let addresses = (listener.local_addr()?, admin_listener.local_addr()?);
     tasks.spawn(serve_admin(admin_listener, Arc::clone(&app), stop.clone()));
     let data = tasks.spawn(serve_data(listener, Arc::clone(&app), stop.clone()));
-    welcome(out, &config, addresses, in_sandbox)?;
+    welcome(out, &config, addresses, providers)?;
 
     stop_signal().await?;
     app.drain();
@@ -94,12 +98,19 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
     bound.with_context(|| format!("cannot listen on {address}; choose another address with {flag}"))
 }
 
-/// The configuration, and whether the sandbox answers for its providers.
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Providers {
+    Real,
+    Simulated,
+}
+
+/// The configuration, and who answers for its providers.
 async fn load(
     args: &ServeArgs,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> anyhow::Result<(Arc<Config>, bool)> {
+) -> anyhow::Result<(Arc<Config>, Providers)> {
     let path = &args.config.config;
     let loaded = config::load(path, &environment, None)?;
     let has_provider = loaded.config.providers.iter().any(|provider| provider.is_usable());
@@ -107,13 +118,13 @@ async fn load(
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        return Ok((Arc::new(loaded.config), false));
+        return Ok((Arc::new(loaded.config), Providers::Real));
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot start the sandbox")?;
     let address = format!("http://{}", listener.local_addr()?);
     tasks.spawn(serve_sandbox(listener, args.sandbox_down.clone(), stop.clone()));
-    let loaded = config::load(path, &environment, Some(&address))?;
-    Ok((Arc::new(loaded.config), true))
+    let simulated = config::load(path, &environment, Some(&address))?;
+    Ok((Arc::new(simulated.config), Providers::Simulated))
 }
 
 /// An open gateway on a network would let strangers spend the operator's money.
@@ -132,7 +143,7 @@ fn welcome(
     out: &mut dyn Write,
     config: &Config,
     (data, admin): (SocketAddr, SocketAddr),
-    in_sandbox: bool,
+    providers: Providers,
 ) -> std::io::Result<()> {
     writeln!(out, "semroute {} listens on http://{data}/v1", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "operators: http://{admin}/status")?;
@@ -143,7 +154,7 @@ fn welcome(
         config.examples.len(),
         config.tiers.len()
     )?;
-    if in_sandbox {
+    if providers == Providers::Simulated {
         writeln!(
             out,
             "\nSANDBOX: simulated providers answer. For real ones set a key such as \

@@ -118,13 +118,13 @@ fn slices(
 ) -> BTreeMap<String, BTreeMap<String, Figures>> {
     let by_value = |field: &String| {
         let mut groups: BTreeMap<String, Vec<&Judged>> = BTreeMap::new();
-        for (row, judged) in rows.iter().zip(judged) {
+        for (row, decided) in rows.iter().zip(judged) {
             let value = match row.fields.get(field) {
                 Some(Value::String(text)) => text.clone(),
                 Some(other) => other.to_string(),
                 None => "-".to_owned(),
             };
-            groups.entry(value).or_default().push(judged);
+            groups.entry(value).or_default().push(decided);
         }
         groups.into_iter().map(|(value, group)| (value, figures(&group))).collect()
     };
@@ -149,11 +149,7 @@ fn write_text(figures: &Figures, out: &mut dyn Write) -> std::io::Result<()> {
             each.n, each.precision, each.recall, each.f1
         )?;
     }
-    writeln!(
-        out,
-        "decision p50 {} us, p95 {} us",
-        figures.decide_us.p50, figures.decide_us.p95
-    )?;
+    writeln!(out, "decision p50 {} us, p95 {} us", figures.decide_us.p50, figures.decide_us.p95)?;
     for (field, values) in &figures.slices {
         for (value, each) in values {
             let (n, accepted) = (each.n, each.accept_accuracy);

@@ -34,7 +34,7 @@ pub(super) struct Around<'a> {
 
 /// Checks everything but the examples. `None` only when a problem of severity error was added.
 pub(super) fn check(
-    raw: RawConfig,
+    raw: &RawConfig,
     around: Around<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Config> {
@@ -44,14 +44,14 @@ pub(super) fn check(
         let message = format!("version `{}` is not known; write {VERSION}", raw.version);
         check.error(&["version"], message);
     }
-    let server = check.server(&raw);
+    let server = check.server(raw);
     let providers = check.providers(&raw.providers);
-    let tiers = check.tiers(&raw, &providers);
-    let query_types = check.query_types(&raw, &tiers);
+    let tiers = check.tiers(raw, &providers);
+    let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
     let timers = check.timers(&raw.timers);
     let breaker = check.breaker(&raw.breaker);
-    let aliases = check.aliases(&raw);
+    let aliases = check.aliases(raw);
     if errors(check.problems) > before {
         return None;
     }

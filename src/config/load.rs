@@ -92,12 +92,12 @@ fn read_config(
             return None;
         }
     };
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let examples_folder = folder.join(&raw.examples);
-    let read = |file: &Path| {
-        std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string())
-    };
-    let mut config = check::check(raw, check::Around { root: &root, read: &read, sandbox }, problems)?;
+    let read =
+        |file: &Path| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
+    let mut config =
+        check::check(&raw, check::Around { root: &root, read: &read, sandbox }, problems)?;
     let files = read_examples(&examples_folder, problems);
     config.examples = examples::check(&files, &config.query_types, &mut problems.found);
     Some(config)

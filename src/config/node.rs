@@ -123,8 +123,8 @@ fn expand(
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    let line = to_usize(key.referenced.line());
-                    (Key { line, name: key.value }, expand(value, references, env))
+                    let key = Key { line: to_usize(key.referenced.line()), name: key.value };
+                    (key, expand(value, references, env))
                 })
                 .collect(),
         ),

@@ -100,9 +100,9 @@ impl<'a> Walk<'a, '_> {
     fn required(&mut self, node: &Node, entries: &[(Key, Node)], schema: &Value, path: &str) {
         let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         for name in names.filter_map(Value::as_str) {
-            let given = entries.iter().any(|(key, child)| {
-                key.name == name && !matches!(child.kind, Kind::Null)
-            });
+            let given = entries
+                .iter()
+                .any(|(key, child)| key.name == name && !matches!(child.kind, Kind::Null));
             if !given {
                 let key = join(path, name);
                 self.problems.error(node.line, &key, "missing; this key has no default");

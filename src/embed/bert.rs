@@ -111,7 +111,8 @@ impl Bert {
     /// # Errors
     /// When candle fails.
     pub fn forward(&self, ids: &[u32]) -> Result<Vec<f32>, EmbedError> {
-        self.mean_of_last_layer(ids).map_err(|error| EmbedError::Model { reason: error.to_string() })
+        self.mean_of_last_layer(ids)
+            .map_err(|error| EmbedError::Model { reason: error.to_string() })
     }
 
     fn mean_of_last_layer(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {

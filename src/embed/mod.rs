@@ -37,6 +37,12 @@ impl Embedding {
         Ok(Self(vector.into()))
     }
 
+    /// Takes back a vector that was an embedding before, bit for bit.
+    fn restore(vector: Vec<f32>) -> Option<Self> {
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        ((length - 1.0).abs() < 1e-3).then(|| Self(vector.into()))
+    }
+
     /// The components.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {

@@ -79,7 +79,7 @@ fn write(path: &Path, hashes: &[TextHash], vectors: &[Embedding]) -> io::Result<
     }
     let seal = Sha256::digest(&bytes);
     bytes.extend(seal);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(folder)?;
     let unfinished = path.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&unfinished, bytes)?;
@@ -103,7 +103,7 @@ fn read_row(row: &[u8]) -> Option<(TextHash, Embedding)> {
     let (hash, components) = row.split_first_chunk::<HASH>()?;
     let (components, _) = components.as_chunks::<4>();
     let vector = components.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    Some((*hash, Embedding::new(vector).ok()?))
+    Some((*hash, Embedding::restore(vector)?))
 }
 
 #[cfg(test)]
@@ -126,7 +126,8 @@ mod tests {
 
     fn embed(texts: &[&str], folder: &Path) -> (Vec<Embedding>, usize) {
         let mut embedder = Counting(0);
-        let vectors = embed_examples(&mut embedder, texts, folder, &mut |_, _| {}).expect("vectors");
+        let vectors =
+            embed_examples(&mut embedder, texts, folder, &mut |_, _| {}).expect("vectors");
         (vectors, embedder.0)
     }
 

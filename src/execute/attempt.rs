@@ -14,7 +14,7 @@ use crate::provider::{ClientError, Response, encode};
 /// What a call that succeeded gives.
 pub(super) enum Answer {
     Whole(Completion),
-    Stream(Pending),
+    Stream(Box<Pending>),
 }
 
 impl Executor {
@@ -39,17 +39,14 @@ impl Executor {
                 return Err(self.not_a_stream(response, limit).await);
             }
             let idle = self.timers.idle;
-            return Pending::open(response, limit, idle).await.map(Answer::Stream);
+            let pending = Pending::open(response, limit, idle).await?;
+            return Ok(Answer::Stream(Box::new(pending)));
         }
         let whole = Limit::new(deadline, Phase::Total, deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
         let completion = Completion::parse(body).map_err(|error| from_chunk(&error))?;
-        if completion.has_answer {
-            Ok(Answer::Whole(completion))
-        } else {
-            Err(bad_reply())
-        }
+        if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
     }
 
     /// A provider that answers a streamed request with one body usually reports an error in it.
@@ -74,7 +71,11 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) fn new(end: Instant, phase: Phase, deadline: Instant) -> Self {
-        if deadline <= end { Self { end: deadline, phase: Phase::Total } } else { Self { end, phase } }
+        if deadline <= end {
+            Self { end: deadline, phase: Phase::Total }
+        } else {
+            Self { end, phase }
+        }
     }
 
     /// Waits for something, but not beyond the end.
@@ -116,12 +117,12 @@ pub(super) fn from_chunk(error: &ChunkError) -> Failure {
     match error {
         ChunkError::Malformed(_) => bad_reply(),
         ChunkError::InBand { json } => {
-            let error = ProviderError::parse(json);
-            let code = error.code.as_deref().and_then(|code| code.parse::<u16>().ok());
+            let said = ProviderError::parse(json);
+            let code = said.code.as_deref().and_then(|code| code.parse::<u16>().ok());
             let status = code.filter(|code| (400..600).contains(code));
-            let outcome = status
-                .map_or(Outcome::InBandError, |status| classify(status, &error, None));
-            Failure { outcome, status, error }
+            let outcome =
+                status.map_or(Outcome::InBandError, |status| classify(status, &said, None));
+            Failure { outcome, status, error: said }
         }
     }
 }

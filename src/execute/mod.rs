@@ -15,7 +15,7 @@ pub use stream::{Committed, Ending, Piece};
 
 use crate::chat::{ChatRequest, Completion};
 use crate::config::{Target, Timers};
-use crate::health::{HealthTable, Next, Outcome, ProviderError};
+use crate::health::{Entry, HealthTable, Next, Outcome, ProviderError};
 use crate::plan::{Place, Plan, Skip};
 use crate::provider::Client;
 
@@ -114,10 +114,11 @@ impl Executor {
             if started >= plan.deadline {
                 return Executed { reply: Reply::None(NoReply::Deadline), attempts };
             }
-            let as_last_resort = step.place == Place::LastResort;
-            let Some(permit) = self.health.admit(&step.target.id, as_last_resort, started) else {
-                continue;
+            let entry = match step.place {
+                Place::Listed | Place::Probe => Entry::Regular,
+                Place::LastResort => Entry::LastResort,
             };
+            let Some(permit) = self.health.admit(&step.target.id, entry, started) else { continue };
             let answered = self.attempt(&step.target, chat, plan.deadline).await;
             let now = Instant::now();
             let (outcome, status) = match &answered {

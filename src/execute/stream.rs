@@ -48,7 +48,15 @@ impl Pending {
     /// The point of no return.
     pub(super) fn commit(self, permit: Permit, deadline: Instant) -> Committed {
         let Self { source, startup, idle } = self;
-        Committed { source, startup, idle, deadline, permit: Some(permit), usage: None, finished: false }
+        Committed {
+            source,
+            startup,
+            idle,
+            deadline,
+            permit: Some(permit),
+            usage: None,
+            finished: false,
+        }
     }
 }
 
@@ -158,7 +166,7 @@ impl Source {
 
     async fn next(&mut self) -> Result<Signal, Failure> {
         loop {
-            while let Some(item) = self.events.next() {
+            while let Some(item) = self.events.pop() {
                 let SseItem::Data(data) = item else { continue };
                 if data.starts_with("[DONE]") {
                     return Ok(Signal::Done);

@@ -65,6 +65,15 @@ pub enum Event {
     Undecided,
 }
 
+/// How urgent a try is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Others could be tried instead.
+    Regular,
+    /// With no other target left, a small chance is better than none.
+    LastResort,
+}
+
 /// Leave to try, to be handed back with the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -103,13 +112,12 @@ impl Breaker {
         }
     }
 
-    /// Leave to try now, or nothing. `as_last_resort` also lets one request through while open after failures: with no other
-    /// target left, a small chance is better than none.
-    pub fn admit(&mut self, now: Instant, as_last_resort: bool) -> Option<Ticket> {
+    /// Leave to try now, or nothing. The last resort also gets the one permit while open after failures.
+    pub fn admit(&mut self, now: Instant, entry: Entry) -> Option<Ticket> {
         let times = match self.state {
             State::Closed { .. } => return Some(self.ticket()),
             State::Open { until, why, times } => {
-                let early = as_last_resort && why == Shut::Failing;
+                let early = entry == Entry::LastResort && why == Shut::Failing;
                 if now < until && !early {
                     return None;
                 }

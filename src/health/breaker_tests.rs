@@ -15,7 +15,7 @@ fn after(start: Instant, seconds: u64) -> Instant {
 fn tripped(now: Instant) -> Breaker {
     let mut breaker = Breaker::new(LIMITS);
     for _ in 0..LIMITS.failures {
-        let ticket = breaker.admit(now, false).expect("closed");
+        let ticket = breaker.admit(now, Entry::Regular).expect("closed");
         breaker.on(Event::Failed, ticket, now);
     }
     breaker
@@ -26,7 +26,7 @@ async fn failures_in_a_row_open_it_and_a_success_between_does_not() {
     let now = Instant::now();
     let mut breaker = Breaker::new(LIMITS);
     for event in [Event::Failed, Event::Failed, Event::Succeeded, Event::Failed, Event::Failed] {
-        let ticket = breaker.admit(now, false).expect("closed");
+        let ticket = breaker.admit(now, Entry::Regular).expect("closed");
         breaker.on(event, ticket, now);
     }
     assert_eq!(breaker.standing(now), Standing::Ready);
@@ -38,9 +38,9 @@ async fn failures_in_a_row_open_it_and_a_success_between_does_not() {
 async fn half_open_gives_one_permit_and_a_success_closes() {
     let now = Instant::now();
     let mut breaker = tripped(now);
-    assert_eq!(breaker.admit(after(now, 1), false), None);
-    let probe = breaker.admit(after(now, 2), false).expect("its time is over");
-    assert_eq!(breaker.admit(after(now, 2), false), None);
+    assert_eq!(breaker.admit(after(now, 1), Entry::Regular), None);
+    let probe = breaker.admit(after(now, 2), Entry::Regular).expect("its time is over");
+    assert_eq!(breaker.admit(after(now, 2), Entry::Regular), None);
     breaker.on(Event::Succeeded, probe, after(now, 3));
     assert_eq!(breaker.standing(after(now, 3)), Standing::Ready);
 }
@@ -53,7 +53,7 @@ async fn each_failed_probe_doubles_the_time_up_to_the_limit() {
         let Standing::Shut { until, .. } = breaker.standing(now) else { panic!("open") };
         assert_eq!(until, after(now, seconds));
         now = until;
-        let probe = breaker.admit(now, false).expect("its time is over");
+        let probe = breaker.admit(now, Entry::Regular).expect("its time is over");
         breaker.on(Event::Failed, probe, now);
     }
 }
@@ -62,18 +62,18 @@ async fn each_failed_probe_doubles_the_time_up_to_the_limit() {
 async fn a_probe_without_a_verdict_gives_its_permit_back() {
     let now = Instant::now();
     let mut breaker = tripped(now);
-    let probe = breaker.admit(after(now, 2), false).expect("its time is over");
+    let probe = breaker.admit(after(now, 2), Entry::Regular).expect("its time is over");
     breaker.on(Event::Undecided, probe, after(now, 2));
-    assert!(breaker.admit(after(now, 2), false).is_some());
+    assert!(breaker.admit(after(now, 2), Entry::Regular).is_some());
 }
 
 #[tokio::test]
 async fn a_lost_permit_is_free_again_after_its_lease() {
     let now = Instant::now();
     let mut breaker = tripped(now);
-    let lost = breaker.admit(after(now, 2), false).expect("its time is over");
+    let lost = breaker.admit(after(now, 2), Entry::Regular).expect("its time is over");
     let later = after(now, 2) + LEASE;
-    let probe = breaker.admit(later, false).expect("the lease is over");
+    let probe = breaker.admit(later, Entry::Regular).expect("the lease is over");
     breaker.on(Event::Failed, lost, later);
     breaker.on(Event::Succeeded, probe, later);
     assert_eq!(breaker.standing(later), Standing::Ready);
@@ -83,14 +83,14 @@ async fn a_lost_permit_is_free_again_after_its_lease() {
 async fn results_from_before_a_trip_change_nothing() {
     let now = Instant::now();
     let mut breaker = Breaker::new(LIMITS);
-    let early = breaker.admit(now, false).expect("closed");
+    let early = breaker.admit(now, Entry::Regular).expect("closed");
     for _ in 0..LIMITS.failures {
-        let ticket = breaker.admit(now, false).expect("closed");
+        let ticket = breaker.admit(now, Entry::Regular).expect("closed");
         breaker.on(Event::Failed, ticket, now);
     }
     breaker.on(Event::Succeeded, early, now);
     assert!(matches!(breaker.standing(now), Standing::Shut { .. }));
-    let probe = breaker.admit(after(now, 2), false).expect("its time is over");
+    let probe = breaker.admit(after(now, 2), Entry::Regular).expect("its time is over");
     breaker.on(Event::Failed, early, after(now, 2));
     breaker.on(Event::Succeeded, probe, after(now, 2));
     assert_eq!(breaker.standing(after(now, 2)), Standing::Ready);
@@ -98,17 +98,15 @@ async fn results_from_before_a_trip_change_nothing() {
 
 #[tokio::test]
 async fn a_rate_limit_holds_as_long_as_it_says_and_no_longer_than_the_limit() {
-    for (hint, seconds) in
-        [(Some(7), 7), (None, 5), (Some(0), 1), (Some(1_000_000), 300)]
-    {
+    for (hint, seconds) in [(Some(7), 7), (None, 5), (Some(0), 1), (Some(1_000_000), 300)] {
         let now = Instant::now();
         let mut breaker = Breaker::new(LIMITS);
-        let ticket = breaker.admit(now, false).expect("closed");
+        let ticket = breaker.admit(now, Entry::Regular).expect("closed");
         let retry_after = hint.map(Duration::from_secs);
         breaker.on(Event::RateLimited { retry_after }, ticket, now);
         let until = after(now, seconds);
         assert_eq!(breaker.standing(now), Standing::Shut { until, why: Shut::RateLimited });
-        assert_eq!(breaker.admit(now, true), None, "a rate limit is no last resort");
+        assert_eq!(breaker.admit(now, Entry::LastResort), None, "a rate limit is no last resort");
     }
 }
 
@@ -116,8 +114,8 @@ async fn a_rate_limit_holds_as_long_as_it_says_and_no_longer_than_the_limit() {
 async fn the_last_resort_opens_early_for_one_request() {
     let now = Instant::now();
     let mut breaker = tripped(now);
-    let probe = breaker.admit(now, true).expect("last resort");
-    assert_eq!(breaker.admit(now, true), None);
+    let probe = breaker.admit(now, Entry::LastResort).expect("last resort");
+    assert_eq!(breaker.admit(now, Entry::LastResort), None);
     breaker.on(Event::Succeeded, probe, now);
     assert_eq!(breaker.standing(now), Standing::Ready);
 }
@@ -126,7 +124,7 @@ async fn the_last_resort_opens_early_for_one_request() {
 #[derive(Debug, Clone)]
 enum Step {
     Wait(u64),
-    Admit { as_last_resort: bool },
+    Admit(Entry),
     Tell { which: usize, event: Event },
 }
 
@@ -141,7 +139,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         (0_u64..90).prop_map(Step::Wait),
-        any::<bool>().prop_map(|as_last_resort| Step::Admit { as_last_resort }),
+        prop_oneof![Just(Entry::Regular), Just(Entry::LastResort)].prop_map(Step::Admit),
         (0_usize..8, event).prop_map(|(which, event)| Step::Tell { which, event }),
     ];
     proptest::collection::vec(step, 1..200)
@@ -157,9 +155,9 @@ proptest! {
         for step in steps {
             match step {
                 Step::Wait(seconds) => now += Duration::from_secs(seconds),
-                Step::Admit { as_last_resort } => {
+                Step::Admit(entry) => {
                     let probing = !matches!(breaker.state, State::Closed { .. });
-                    if let Some(ticket) = breaker.admit(now, as_last_resort) {
+                    if let Some(ticket) = breaker.admit(now, entry) {
                         prop_assert!(!(probing && held.contains(&ticket)), "two live probes");
                         held.push(ticket);
                     }
@@ -173,6 +171,6 @@ proptest! {
             }
         }
         now += LEASE + *RATE_LIMIT.end() + LIMITS.open_max;
-        prop_assert!(breaker.admit(now, false).is_some());
+        prop_assert!(breaker.admit(now, Entry::Regular).is_some());
     }
 }

@@ -7,6 +7,6 @@ mod breaker;
 mod outcome;
 mod table;
 
-pub use breaker::{Breaker, Event, Shut, Standing, Ticket};
+pub use breaker::{Breaker, Entry, Event, Shut, Standing, Ticket};
 pub use outcome::{Next, Outcome, Phase, ProviderError, classify};
 pub use table::{HealthTable, HealthView, Permit};

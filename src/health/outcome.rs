@@ -100,9 +100,7 @@ impl Outcome {
     pub fn next(self) -> Next {
         match self {
             Self::Unreachable
-            | Self::TimedOut(
-                Phase::Connect | Phase::Answer | Phase::FirstContent | Phase::Idle,
-            )
+            | Self::TimedOut(Phase::Connect | Phase::Answer | Phase::FirstContent | Phase::Idle)
             | Self::RateLimited { .. }
             | Self::QuotaGone
             | Self::CredentialRefused
@@ -127,9 +125,7 @@ impl Outcome {
             Self::RateLimited { retry_after } => Event::RateLimited { retry_after },
             Self::QuotaGone => Event::RateLimited { retry_after: Some(QUOTA_REST) },
             Self::Unreachable
-            | Self::TimedOut(
-                Phase::Connect | Phase::Answer | Phase::FirstContent | Phase::Idle,
-            )
+            | Self::TimedOut(Phase::Connect | Phase::Answer | Phase::FirstContent | Phase::Idle)
             | Self::CredentialRefused
             | Self::ModelMissing
             | Self::ServerError
@@ -137,10 +133,9 @@ impl Outcome {
             | Self::InBandError
             | Self::CutOff => Event::Failed,
             // The caller sets the total, so a caller in a hurry must not be able to shut a target.
-            Self::TimedOut(Phase::Total)
-            | Self::CallerFault
-            | Self::Policy
-            | Self::ClientGone => Event::Undecided,
+            Self::TimedOut(Phase::Total) | Self::CallerFault | Self::Policy | Self::ClientGone => {
+                Event::Undecided
+            }
         }
     }
 
@@ -199,7 +194,7 @@ impl ProviderError {
             code: Option<Value>,
         }
         let text = |value: Option<Value>| match value {
-            Some(Value::String(text)) => Some(text),
+            Some(Value::String(word)) => Some(word),
             Some(Value::Number(number)) => Some(number.to_string()),
             Some(_) | None => None,
         };
@@ -214,7 +209,7 @@ impl ProviderError {
             None => whole,
         };
         let detail = inner.get("detail").map(|detail| match detail {
-            Value::String(text) => text.clone(),
+            Value::String(said) => said.clone(),
             other => other.to_string(),
         });
         let wire: Wire = serde_json::from_value(inner).unwrap_or_default();
@@ -265,14 +260,22 @@ mod tests {
     use super::*;
 
     fn check(status: u16, body: &str, expected: Outcome) {
-        assert_eq!(classify(status, &ProviderError::parse(body), None), expected, "{status} {body}");
+        assert_eq!(
+            classify(status, &ProviderError::parse(body), None),
+            expected,
+            "{status} {body}"
+        );
     }
 
     #[test]
     fn the_body_says_more_than_the_status() {
         let limited = Outcome::RateLimited { retry_after: None };
         check(429, r#"{"error":{"message":"slow","code":"rate_limit_exceeded"}}"#, limited);
-        check(429, r#"{"error":{"message":"pay","type":"insufficient_quota"}}"#, Outcome::QuotaGone);
+        check(
+            429,
+            r#"{"error":{"message":"pay","type":"insufficient_quota"}}"#,
+            Outcome::QuotaGone,
+        );
         check(402, "{}", Outcome::QuotaGone);
         check(401, r#"{"error":{"message":"key"}}"#, Outcome::CredentialRefused);
         check(400, r#"{"error":{"code":"invalid_api_key"}}"#, Outcome::CredentialRefused);
@@ -291,7 +294,11 @@ mod tests {
         for (body, message, code) in [
             (r#"{"error":{"message":"m","code":"c","param":"p","type":"t"}}"#, "m", Some("c")),
             (r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#, "m", None),
-            (r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#, "m", Some("429")),
+            (
+                r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
+                "m",
+                Some("429"),
+            ),
             (r#"{"message":"m","id":"1"}"#, "m", None),
             (r#"{"object":"error","message":"m","code":"1500"}"#, "m", Some("1500")),
             (r#"{"error":"m"}"#, "m", None),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Event, Standing, Ticket};
+use super::breaker::{Breaker, Entry, Event, Standing, Ticket};
 use crate::config;
 
 /// Most targets that are remembered. Callers can name any model of a provider, so the number must end somewhere; beyond it a
@@ -62,14 +62,14 @@ impl HealthTable {
     }
 
     /// Asks to try a target.
-    pub fn admit(&self, target: &str, as_last_resort: bool, now: Instant) -> Option<Permit> {
+    pub fn admit(&self, target: &str, entry: Entry, now: Instant) -> Option<Permit> {
         let mut breakers = self.breakers.lock();
         if !breakers.contains_key(target) && breakers.len() >= TARGETS_MAX {
             return Some(Permit { table: self.clone(), target: target.to_owned(), ticket: None });
         }
-        let breaker =
-            breakers.entry(target.to_owned()).or_insert_with(|| Breaker::new(self.limits));
-        let ticket = breaker.admit(now, as_last_resort)?;
+        let new = || Breaker::new(self.limits);
+        let breaker = breakers.entry(target.to_owned()).or_insert_with(new);
+        let ticket = breaker.admit(now, entry)?;
         Some(Permit { table: self.clone(), target: target.to_owned(), ticket: Some(ticket) })
     }
 }

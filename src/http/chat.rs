@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::App;
 use super::error::ApiError;
-use super::stream::event_stream;
+use super::stream::{Streamed, event_stream};
 use crate::execute::Reply;
 use crate::pipeline::Incoming;
 use crate::receipt::{End, Receipt};
@@ -36,17 +36,16 @@ pub(super) async fn completions(
         Ok(Answered::Stream(stream)) => {
             let explained = receipt.headers();
             let id = receipt.id.to_string();
-            let body = event_stream(*stream.committed, receipt, stream.wants_usage, stream.permit);
-            let mut response = Response::new(body);
-            let headers = response.headers_mut();
+            let mut response = Response::new(event_stream(stream, receipt));
+            let written = response.headers_mut();
             for (name, value) in [
                 (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
                 (header::CACHE_CONTROL, "no-cache"),
                 (HeaderName::from_static("x-accel-buffering"), "no"),
             ] {
-                headers.insert(name, HeaderValue::from_static(value));
+                written.insert(name, HeaderValue::from_static(value));
             }
-            explain(headers, &id, explained);
+            explain(written, &id, explained);
             response
         }
         Err(error) => refuse(error, &mut receipt),
@@ -54,11 +53,7 @@ pub(super) async fn completions(
 }
 
 /// The decision and the plan for a chat request; nobody is called.
-pub(super) async fn route(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub(super) async fn route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
     let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), Instant::now());
     match prepare(&app, &headers, body, &mut receipt).await {
         Ok(json) => {
@@ -72,12 +67,6 @@ pub(super) async fn route(
 enum Answered {
     Whole(String),
     Stream(Streamed),
-}
-
-struct Streamed {
-    committed: Box<crate::execute::Committed>,
-    wants_usage: bool,
-    permit: tokio::sync::OwnedSemaphorePermit,
 }
 
 async fn answer(
@@ -127,7 +116,8 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
     let is_json = kind.eq_ignore_ascii_case("application/json")
         || (kind.starts_with("application/") && kind.ends_with("+json"));
     if !is_json {
-        let message = format!("the content type is `{kind}`; send `Content-Type: application/json`");
+        let message =
+            format!("the content type is `{kind}`; send `Content-Type: application/json`");
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(ApiError::new(status, "unsupported_media_type", message));
     }
@@ -143,8 +133,9 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
         .is_some_and(|length| length > limit);
     let read = if too_long { None } else { axum::body::to_bytes(body, limit).await.ok() };
     read.ok_or_else(|| {
-        let message =
-            format!("the body is longer than {limit} bytes, or broke off; see server.body_bytes_max");
+        let message = format!(
+            "the body is longer than {limit} bytes, or broke off; see server.body_bytes_max"
+        );
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
     })
 }

@@ -166,7 +166,8 @@ impl IntoResponse for ApiError {
 }
 
 pub(super) async fn unknown_url(method: Method, uri: Uri) -> ApiError {
-    let message = format!("`{method} {}` is nothing here; try POST /v1/chat/completions", uri.path());
+    let message =
+        format!("`{method} {}` is nothing here; try POST /v1/chat/completions", uri.path());
     ApiError::new(StatusCode::NOT_FOUND, "unknown_url", message)
 }
 

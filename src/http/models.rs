@@ -18,7 +18,8 @@ const CREATED: u64 = 0;
 /// All of them: `auto`, the tiers, the aliases, the targets.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
     let config = app.pipeline.snapshot.config();
-    let data: Vec<Value> = known(config).into_iter().map(|(id, owner)| model(&id, &owner)).collect();
+    let data: Vec<Value> =
+        known(config).into_iter().map(|(id, owner)| model(&id, &owner)).collect();
     json_response(&json!({"object": "list", "data": data}))
 }
 
@@ -39,8 +40,8 @@ fn known(config: &Config) -> Vec<(String, String)> {
     let mut models = vec![("auto".to_owned(), ours.clone())];
     models.extend(config.tiers.iter().map(|tier| (format!("tier/{}", tier.name), ours.clone())));
     models.extend(config.aliases.iter().map(|(alias, _)| (alias.clone(), ours.clone())));
-    let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
-    let usable = targets.filter(|target| target.provider.is_usable());
+    let listed = config.tiers.iter().flat_map(|tier| &tier.targets);
+    let usable = listed.filter(|target| target.provider.is_usable());
     // A set, because a target may serve several tiers.
     let targets: BTreeSet<(String, String)> =
         usable.map(|target| (target.id.clone(), target.provider.name.clone())).collect();

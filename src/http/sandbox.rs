@@ -78,10 +78,10 @@ fn respond(provider: &str, asked: &Asked) -> Response {
         let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
         return (kind, answer.to_string()).into_response();
     }
-    let event = |choices: Value, usage: Value| {
+    let event = |choices: Value, counted: Value| {
         json!({
             "id": id, "object": "chat.completion.chunk", "created": 0, "model": asked.model,
-            "choices": choices, "usage": usage,
+            "choices": choices, "usage": counted,
         })
     };
     let delta = |delta: Value| {
@@ -99,7 +99,7 @@ fn respond(provider: &str, asked: &Asked) -> Response {
     events.extend(words.map(|word| delta(json!({"content": word}))));
     events.push(event(json!([{"index": 0, "delta": {}, "finish_reason": finish}]), Value::Null));
     events.push(event(json!([]), usage));
-    let mut lines: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut lines: Vec<String> = events.iter().map(|each| format!("data: {each}\n\n")).collect();
     lines.push("data: [DONE]\n\n".to_owned());
     event_stream(lines)
 }
@@ -118,10 +118,9 @@ fn event_stream(lines: Vec<String>) -> Response {
 fn message(provider: &str, asked: &Asked) -> Value {
     let must_call = asked.tool_choice == "required" || asked.tool_choice.is_object();
     let wanted = asked.tool_choice.pointer("/function/name").and_then(Value::as_str);
-    let name = |tool: &Value| {
-        tool.pointer("/function/name").and_then(Value::as_str).map(str::to_owned)
-    };
-    let tool = wanted.map(str::to_owned).or_else(|| asked.tools.iter().find_map(name));
+    let name_of =
+        |tool: &Value| tool.pointer("/function/name").and_then(Value::as_str).map(str::to_owned);
+    let tool = wanted.map(str::to_owned).or_else(|| asked.tools.iter().find_map(name_of));
     if let Some(name) = tool.filter(|_| must_call) {
         let call = json!({"id": "call_sandbox", "type": "function",
             "function": {"name": name, "arguments": "{}"}});
@@ -158,7 +157,8 @@ fn usage(asked: &Asked, said: &str) -> Value {
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
-    let body = json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}});
+    let body =
+        json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}});
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     (status, kind, body.to_string()).into_response()
 }

@@ -9,28 +9,31 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::chat::Chunk;
 use crate::execute::{Committed, Ending, Piece};
 use crate::health::{Outcome, ProviderError};
 use crate::receipt::{End, Receipt};
 
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-struct Streaming {
-    committed: Committed,
-    receipt: Receipt,
-    wants_usage: bool,
+/// A streamed answer on its way to a caller.
+pub(super) struct Streamed {
+    pub(super) committed: Box<Committed>,
+    /// The caller asked for token counts.
+    pub(super) wants_usage: bool,
     /// Counts the request as in flight until its last byte.
-    _permit: OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "held until the end, never read")]
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+struct Streaming {
+    streamed: Streamed,
+    receipt: Receipt,
 }
 
 /// The body of a streamed answer.
-pub(super) fn event_stream(
-    committed: Committed,
-    receipt: Receipt,
-    wants_usage: bool,
-    permit: OwnedSemaphorePermit,
-) -> Body {
-    let state = Streaming { committed, receipt, wants_usage, _permit: permit };
+pub(super) fn event_stream(streamed: Streamed, receipt: Receipt) -> Body {
+    let state = Streaming { streamed, receipt };
     Body::from_stream(stream::unfold(Some(state), |state| async {
         let mut state = state?;
         let (bytes, goes_on) = state.next().await;
@@ -42,8 +45,12 @@ impl Streaming {
     /// The next event, and whether another one follows.
     async fn next(&mut self) -> (Bytes, bool) {
         loop {
-            let ending = match self.committed.next().await {
-                Piece::Chunk(chunk) if chunk.is_bare && !self.is_wanted(chunk.usage.is_some()) => {
+            let ending = match self.streamed.committed.next().await {
+                // Events without choices carry token counts, which only those get who asked, or filter results, which
+                // everyone gets.
+                Piece::Chunk(Chunk { is_bare: true, usage: Some(_), .. })
+                    if !self.streamed.wants_usage =>
+                {
                     continue;
                 }
                 Piece::Chunk(chunk) => {
@@ -55,7 +62,7 @@ impl Streaming {
                 }
                 Piece::End(ending) => ending,
             };
-            self.receipt.usage = self.committed.usage();
+            self.receipt.usage = self.streamed.committed.usage();
             return match ending {
                 Ending::Whole => {
                     self.receipt.close(End::Served, Instant::now());
@@ -68,11 +75,6 @@ impl Streaming {
                 }
             };
         }
-    }
-
-    /// Events without choices carry token counts, which only those get who asked, or filter results, which everyone gets.
-    fn is_wanted(&self, has_usage: bool) -> bool {
-        !has_usage || self.wants_usage
     }
 }
 

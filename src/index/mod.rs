@@ -126,8 +126,7 @@ impl std::fmt::Debug for Index {
 }
 
 fn graph(vectors: &[Embedding]) -> Hnsw<'static, f32, OneMinusDot> {
-    let mut graph =
-        Hnsw::new(LINKS, vectors.len(), LAYERS, BUILD_CANDIDATES, OneMinusDot);
+    let mut graph = Hnsw::new(LINKS, vectors.len(), LAYERS, BUILD_CANDIDATES, OneMinusDot);
     for (row, vector) in vectors.iter().enumerate() {
         graph.insert((vector.as_slice(), row));
     }

@@ -153,14 +153,12 @@ mod tests {
 
     fn check(ids: &[&str], pinned: Option<&str>, health: &[(&str, Standing)], expected: &str) {
         let now = Instant::now();
-        let plan = plan(
-            &decision(ids, pinned),
-            &HealthView::of(health),
-            now,
-            Duration::from_secs(9),
-        );
-        let steps = plan.steps.iter().map(|step| format!("{} {}", step.target.id, step.place.label()));
-        let skips = plan.skipped.iter().map(|skip| format!("-{} {}", skip.target.id, skip.why.label()));
+        let plan =
+            plan(&decision(ids, pinned), &HealthView::of(health), now, Duration::from_secs(9));
+        let steps =
+            plan.steps.iter().map(|step| format!("{} {}", step.target.id, step.place.label()));
+        let skips =
+            plan.skipped.iter().map(|skip| format!("-{} {}", skip.target.id, skip.why.label()));
         assert_eq!(steps.chain(skips).collect::<Vec<_>>().join(", "), expected);
         assert_eq!(plan.deadline, now + Duration::from_secs(9));
     }

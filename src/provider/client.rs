@@ -81,11 +81,8 @@ impl Client {
         provider: &Provider,
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
-        let mut request = self
-            .http
-            .post(encoded.url)
-            .header(CONTENT_TYPE, "application/json")
-            .body(encoded.body);
+        let mut request =
+            self.http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
         match &provider.credential {
             Credential::Key(key) => request = request.header(AUTHORIZATION, bearer(key)?),
             Credential::NotNeeded | Credential::Unset { .. } => {}
@@ -174,7 +171,8 @@ impl Response {
 /// `retry-after-ms`, then `Retry-After` in seconds or as a date. What is not a finite, positive time is no hint.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let number =
+        |written: &str| written.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     let milliseconds = text("retry-after-ms").and_then(number);
     let said = text(RETRY_AFTER.as_str());
     let seconds = milliseconds.map(|value| value / 1000.0).or_else(|| said.and_then(number));

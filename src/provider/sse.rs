@@ -66,7 +66,7 @@ impl EventReader {
     }
 
     /// The next item that is complete.
-    pub fn next(&mut self) -> Option<SseItem> {
+    pub fn pop(&mut self) -> Option<SseItem> {
         self.ready.pop_front()
     }
 
@@ -132,7 +132,7 @@ mod tests {
             reader.push(piece).expect("short");
         }
         reader.finish();
-        std::iter::from_fn(|| reader.next()).collect()
+        std::iter::from_fn(|| reader.pop()).collect()
     }
 
     fn check(text: &str, expected: &[&str]) {
