@@ -112,7 +112,7 @@ pub(super) struct RawVote {
 
 impl Default for RawVote {
     fn default() -> Self {
-        Self { neighbours: 15, sharpness: 10.0 }
+        Self { neighbours: 20, sharpness: 10.0 }
     }
 }
 

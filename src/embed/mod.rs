@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use bert::{Bert, LoadError};
+pub use bert::{Bert, LoadError, WeightsError};
 pub use reader::{Reader, ReaderLimits};
 pub use vectors::embed_examples;
 

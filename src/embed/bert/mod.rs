@@ -1,7 +1,9 @@
 //! all-MiniLM-L6-v2 through candle: tokenize, one forward pass, mean of the last layer, unit length.
 //!
-//! The only file that names candle. Texts go through one at a time: a prompt arrives alone, and without padding there is no
+//! The only folder that names candle. Texts go through one at a time: a prompt arrives alone, and without padding there is no
 //! mask to apply.
+
+mod weights;
 
 use std::path::Path;
 
@@ -10,6 +12,8 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use thiserror::Error;
 use tokenizers::Tokenizer;
+
+pub use weights::WeightsError;
 
 use super::fetch::ModelFiles;
 use super::{EmbedError, Embedder, Embedding};
@@ -44,9 +48,9 @@ pub enum LoadError {
     Weights {
         /// The file.
         path: String,
-        /// In candle's words.
+        /// What is wrong with them.
         #[source]
-        source: candle_core::Error,
+        source: WeightsError,
     },
     /// The architecture cannot be read.
     #[error("cannot read the architecture `{path}`; run `semroute models verify`")]
@@ -78,11 +82,10 @@ impl Bert {
             serde_json::from_slice(&read(&files.config)?)
                 .map_err(|source| LoadError::Architecture { path, source })?
         };
-        // Read into memory instead of mapped: a mapped file that changes under the process is undefined behaviour.
-        let bytes = read(&files.weights)?;
-        let path = files.weights.display().to_string();
-        let model =
-            load_model(bytes, &config).map_err(|source| LoadError::Weights { path, source })?;
+        let model = load_model(&files.weights, &config).map_err(|source| LoadError::Weights {
+            path: files.weights.display().to_string(),
+            source,
+        })?;
         let tokenizer = load_tokenizer(&files.tokenizer)?;
         let fingerprint = format!("{fingerprint}/{HEAD_TOKENS}+{TAIL_TOKENS}");
         Ok(Self { model, tokenizer, fingerprint })
@@ -144,9 +147,9 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .map_err(|source| LoadError::Read { path: path.display().to_string(), source })
 }
 
-fn load_model(bytes: Vec<u8>, config: &Config) -> candle_core::Result<BertModel> {
-    let weights = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &Device::Cpu)?;
-    BertModel::load(weights, config)
+fn load_model(path: &Path, config: &Config) -> Result<BertModel, WeightsError> {
+    let tensors = VarBuilder::from_tensors(weights::read(path)?, DType::F32, &Device::Cpu);
+    Ok(BertModel::load(tensors, config)?)
 }
 
 fn load_tokenizer(path: &Path) -> Result<Tokenizer, LoadError> {
