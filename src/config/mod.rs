@@ -14,6 +14,8 @@ mod problem;
 mod raw;
 mod secret;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 use std::path::PathBuf;
