@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{Kind, Node};
-use super::problem::{Problems, did_you_mean};
-use super::raw::{RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawProvider, RawTimers};
+use super::problem::{Problems, did_you_mean, join};
+use super::raw::{
+    RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawProvider, RawSecret, RawTimers,
+};
 use super::{
     Breaker, Config, Credential, Dialect, Embedder, Provider, QueryType, Secret, Server, Target,
     Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 /// Names that a caller may send as `model` and that no alias or provider may take.
 const RESERVED: [&str; 2] = ["auto", "tier"];
 
@@ -88,10 +90,13 @@ struct Check<'a, 'p, 'f> {
 impl Check<'_, '_, '_> {
     fn server(&mut self, raw: &RawConfig) -> Server {
         let mut api_keys = Vec::new();
-        for key in &raw.server.api_keys {
-            let secret = self.secret(key, &["server", "api_keys"]);
+        for (place, key) in raw.server.api_keys.iter().enumerate() {
+            let path = ["server", "api_keys", &step(place)];
             // `[${SEMROUTE_API_KEY:-}]` with nothing set means that no key is asked for.
-            api_keys.extend(secret.filter(|secret| !secret.expose().is_empty()));
+            let asked_for = self.variable(&path).is_none() || !key.0.trim().is_empty();
+            if asked_for {
+                api_keys.extend(self.secret(key, &path));
+            }
         }
         Server {
             api_keys,
@@ -103,30 +108,25 @@ impl Check<'_, '_, '_> {
 
     fn providers(&mut self, raw: &BTreeMap<String, RawProvider>) -> Vec<Arc<Provider>> {
         let mut providers = Vec::new();
-        for (name, provider) in raw {
-            let key = ["providers", name.as_str()];
-            if name.contains('/') || RESERVED.contains(&name.as_str()) {
-                self.error(&key, "a provider's name is not `auto` or `tier` and has no `/`");
+        for (name, provider) in self.in_file_order("providers", raw) {
+            if name.is_empty() || name.contains('/') || RESERVED.contains(&name.as_str()) {
+                let message = "a provider has a name without `/` that is not `auto` or `tier`";
+                self.error(&["providers", name], message);
             }
-            let base_url = provider.base_url.trim_end_matches('/').to_owned();
-            if let Some(complaint) = bad_url(&base_url) {
+            let base_url = provider.base_url.trim_end_matches('/');
+            if let Some(complaint) = bad_url(base_url) {
                 self.error(&["providers", name, "base_url"], complaint);
             }
-            let mut credential = self.credential(name, provider.api_key.as_deref());
-            let mut base_url = base_url;
-            if let Some(sandbox) = self.around.sandbox {
-                base_url = format!("{sandbox}/{name}/v1");
-                credential = Credential::NotNeeded;
-            }
+            let credential = self.credential(name, provider.api_key.as_ref());
             let dialect = match provider.dialect {
                 RawDialect::Openai => Dialect::OpenAi,
             };
-            providers.push(Arc::new(Provider {
-                name: name.clone(),
-                dialect,
-                base_url,
-                credential,
-            }));
+            let (base_url, credential) = match self.around.sandbox {
+                Some(sandbox) => (format!("{sandbox}/{name}/v1"), Credential::NotNeeded),
+                None => (base_url.to_owned(), credential),
+            };
+            let name = name.clone();
+            providers.push(Arc::new(Provider { name, dialect, base_url, credential }));
         }
         if providers.is_empty() {
             self.error(&["providers"], "empty; write at least one provider");
@@ -134,58 +134,54 @@ impl Check<'_, '_, '_> {
         providers
     }
 
-    fn credential(&mut self, provider: &str, api_key: Option<&str>) -> Credential {
+    /// A bad key is a problem and, until the file is refused, no key.
+    fn credential(&mut self, provider: &str, api_key: Option<&RawSecret>) -> Credential {
         let path = ["providers", provider, "api_key"];
         if let Some(Node { kind: Kind::Unset(variable), .. }) = self.around.root.at(&path) {
             return Credential::Unset { variable: variable.clone() };
         }
         let Some(written) = api_key else { return Credential::NotNeeded };
-        match self.secret(written, &path) {
-            Some(secret) if secret.expose().is_empty() => {
-                Credential::Unset { variable: "api_key".to_owned() }
-            }
-            Some(secret) => Credential::Key(secret),
-            None => Credential::NotNeeded,
+        // `${NAME:-}` with nothing set.
+        if let Some(variable) = self.variable(&path).filter(|_| written.0.trim().is_empty()) {
+            return Credential::Unset { variable: variable.to_owned() };
         }
+        self.secret(written, &path).map_or(Credential::NotNeeded, Credential::Key)
     }
 
     /// A key as written, or the content of the file that `file:PATH` names.
-    fn secret(&mut self, written: &str, path: &[&str]) -> Option<Secret> {
-        let Some(file) = written.strip_prefix("file:") else {
-            return Some(Secret::new(written.to_owned()));
+    fn secret(&mut self, written: &RawSecret, path: &[&str]) -> Option<Secret> {
+        let text = match written.0.strip_prefix("file:") {
+            None => Ok(written.0.clone()),
+            Some(file) => (self.around.read)(Path::new(file))
+                .map_err(|reason| format!("cannot read the secret's file `{file}`: {reason}")),
         };
-        match (self.around.read)(Path::new(file)) {
-            Ok(content) => Some(Secret::new(content.trim().to_owned())),
-            Err(reason) => {
-                self.error(path, format!("cannot read the secret's file `{file}`: {reason}"));
-                None
+        let complaint = match text.as_deref().map(str::trim) {
+            Err(reason) => reason.clone(),
+            Ok("") => "empty; write a key, or leave it out where none is needed".to_owned(),
+            // RFC 9110 section 5.5: what a header may carry.
+            Ok(key) if !key.chars().all(|each| each.is_ascii_graphic()) => {
+                "has a space or another character that no key has; copy it again".to_owned()
             }
-        }
+            Ok(key) => return Some(Secret::new(key.to_owned())),
+        };
+        self.error(path, complaint);
+        None
     }
 
     fn tiers(&mut self, raw: &RawConfig, providers: &[Arc<Provider>]) -> Vec<Arc<Tier>> {
+        // With no key at all the caller starts the sandbox, and a complaint about every tier would be noise.
+        let some_usable = providers.iter().any(|provider| provider.is_usable());
         let mut tiers = Vec::new();
-        for (name, tier) in &raw.tiers {
-            let path = ["tiers", name, "targets"];
-            let mut targets: Vec<Arc<Target>> = Vec::new();
-            for id in &tier.targets {
-                let Some(target) = self.target(id, providers, &path) else { continue };
-                if targets.iter().any(|earlier| earlier.id == target.id) {
-                    self.error(&path, format!("target `{id}` is listed twice; keep the first"));
-                    continue;
-                }
-                targets.push(Arc::new(target));
-            }
-            if tier.targets.is_empty() {
-                self.error(&path, "empty; list at least one provider/model");
-            }
+        for (name, tier) in self.in_file_order("tiers", &raw.tiers) {
+            let targets = self.targets(name, &tier.targets, providers);
+            let all_known = targets.len() == tier.targets.len();
             let usable = targets.iter().any(|target| target.provider.is_usable());
-            if !targets.is_empty() && !usable {
-                let first = targets.first().map_or("", |target| target.provider.name.as_str());
+            if let Some(first) = targets.first().filter(|_| some_usable && all_known && !usable) {
+                let first = &first.provider.name;
                 let message = format!(
                     "no target of this tier has its provider's key; set one, such as `{first}`'s"
                 );
-                self.warning(&path, message);
+                self.warning(&["tiers", name, "targets"], message);
             }
             tiers.push(Arc::new(Tier { name: name.clone(), targets }));
         }
@@ -195,26 +191,49 @@ impl Check<'_, '_, '_> {
         tiers
     }
 
+    fn targets(
+        &mut self,
+        tier: &str,
+        ids: &[String],
+        providers: &[Arc<Provider>],
+    ) -> Vec<Arc<Target>> {
+        let mut targets: Vec<Arc<Target>> = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            let path = ["tiers", tier, "targets", &step(place)];
+            let Some(target) = self.target(id, providers, &path) else { continue };
+            if targets.iter().any(|earlier| earlier.id == target.id) {
+                let shown = self.shown(id, &path);
+                self.error(&path, format!("target {shown} is listed twice; keep the first"));
+                continue;
+            }
+            targets.push(Arc::new(target));
+        }
+        if ids.is_empty() {
+            let message = "empty; list at least one provider/model";
+            self.error(&["tiers", tier, "targets"], message);
+        }
+        targets
+    }
+
     fn target(&mut self, id: &str, providers: &[Arc<Provider>], path: &[&str]) -> Option<Target> {
+        let shown = self.shown(id, path);
         let Some((provider, model)) = id.split_once('/').filter(|(_, model)| !model.is_empty())
         else {
-            self.error(path, format!("target `{id}` is not of the form provider/model"));
+            self.error(path, format!("target {shown} is not of the form provider/model"));
             return None;
         };
-        match providers.iter().find(|known| known.name == provider) {
-            Some(known) => Some(Target::new(Arc::clone(known), model)),
-            None => {
-                let names: Vec<&str> = providers.iter().map(|each| each.name.as_str()).collect();
-                let hint = did_you_mean(provider, &names);
-                self.error(path, format!("target `{id}` names no provider; {hint}"));
-                None
-            }
+        let known = providers.iter().find(|known| known.name == provider);
+        if known.is_none() {
+            let names: Vec<&str> = providers.iter().map(|each| each.name.as_str()).collect();
+            let hint = did_you_mean(provider, &names);
+            self.error(path, format!("target {shown} names no provider; {hint}"));
         }
+        known.map(|known| Target::new(Arc::clone(known), model))
     }
 
     fn query_types(&mut self, raw: &RawConfig, tiers: &[Arc<Tier>]) -> Vec<Arc<QueryType>> {
         let mut query_types = Vec::new();
-        for (name, query_type) in &raw.query_types {
+        for (name, query_type) in self.in_file_order("query_types", &raw.query_types) {
             let path = ["query_types", name, "tier"];
             let Some(tier) = self.tier(&query_type.tier, tiers, &path) else { continue };
             let min_confidence = query_type.min_confidence;
@@ -231,7 +250,8 @@ impl Check<'_, '_, '_> {
         if found.is_none() {
             let names: Vec<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
             let hint = did_you_mean(name, &names);
-            self.error(path, format!("unknown tier `{name}`; {hint}"));
+            let shown = self.shown(name, path);
+            self.error(path, format!("unknown tier {shown}; {hint}"));
         }
         found.map(Arc::clone)
     }
@@ -262,13 +282,14 @@ impl Check<'_, '_, '_> {
     }
 
     fn aliases(&mut self, raw: &RawConfig) -> Vec<(String, String)> {
-        for (alias, meaning) in &raw.aliases {
+        let aliases = self.in_file_order("aliases", &raw.aliases);
+        for (alias, meaning) in &aliases {
             let path = ["aliases", alias.as_str()];
             if RESERVED.contains(&alias.as_str()) {
                 self.error(&path, "`auto` and `tier` have their own meaning; choose another name");
             }
             let known = match meaning.split_once('/') {
-                None => meaning == "auto",
+                None => meaning.as_str() == "auto",
                 Some(("tier", tier)) => raw.tiers.contains_key(tier),
                 Some((provider, model)) => {
                     raw.providers.contains_key(provider) && !model.is_empty()
@@ -276,44 +297,77 @@ impl Check<'_, '_, '_> {
             };
             if !known {
                 let wanted = "write `auto`, `tier/<name>` or `<provider>/<model>`";
-                self.error(&path, format!("`{meaning}` names nothing that exists; {wanted}"));
+                let shown = self.shown(meaning, &path);
+                self.error(&path, format!("{shown} names nothing that exists; {wanted}"));
             }
         }
-        raw.aliases.iter().map(|(alias, meaning)| (alias.clone(), meaning.clone())).collect()
+        aliases.into_iter().map(|(alias, meaning)| (alias.clone(), meaning.clone())).collect()
     }
 
     fn error(&mut self, path: &[&str], message: impl Into<String>) {
-        let line = self.line(path);
-        self.problems.error(line, &path.join("."), message);
+        let (line, key) = self.place(path);
+        self.problems.error(line, &key, message);
     }
 
     fn warning(&mut self, path: &[&str], message: impl Into<String>) {
-        let line = self.line(path);
-        self.problems.warning(line, &path.join("."), message);
+        let (line, key) = self.place(path);
+        self.problems.warning(line, &key, message);
     }
 
-    /// The line of the key, or of the nearest one around it that is written.
-    fn line(&self, path: &[&str]) -> usize {
-        let mut around = path;
-        loop {
-            if let Some(node) = self.around.root.at(around) {
-                return node.line;
-            }
-            let Some((_, outer)) = around.split_last() else { return 0 };
-            around = outer;
+    fn place(&self, path: &[&str]) -> (usize, String) {
+        let key = path.iter().fold(String::new(), |key, step| join(&key, step));
+        (self.around.root.line_of(path), key)
+    }
+
+    /// A value for a message; one from the environment may be a secret, so its variable stands for it.
+    fn shown(&self, value: &str, path: &[&str]) -> String {
+        match self.variable(path) {
+            Some(variable) => format!("`${{{variable}}}` from the environment"),
+            None => format!("`{value}`"),
         }
+    }
+
+    /// The variable that the value at `path` came from.
+    fn variable(&self, path: &[&str]) -> Option<&str> {
+        match self.around.root.at(path) {
+            Some(Node { kind: Kind::Expanded { variable, .. }, .. }) => Some(variable),
+            Some(_) | None => None,
+        }
+    }
+
+    /// A map sorts its keys; the file says which comes first.
+    fn in_file_order<'r, T>(
+        &self,
+        key: &str,
+        map: &'r BTreeMap<String, T>,
+    ) -> Vec<(&'r String, &'r T)> {
+        let written = match self.around.root.at(&[key]) {
+            Some(Node { kind: Kind::Map(entries), .. }) => entries.as_slice(),
+            Some(_) | None => &[],
+        };
+        let mut ordered: Vec<(&String, &T)> = map.iter().collect();
+        ordered.sort_by_key(|(name, _)| written.iter().position(|(known, _)| known == *name));
+        ordered
     }
 }
 
-/// A provider's address is an http or https URL that carries no credentials.
-fn bad_url(url: &str) -> Option<String> {
-    let after_scheme = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let Some(rest) = after_scheme.filter(|rest| !rest.is_empty()) else {
-        return Some(format!("`{url}` is not an http:// or https:// address"));
-    };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    if authority.contains('@') {
-        return Some("carries a user or password; put the key under api_key".to_owned());
+/// The place in a list as a step of a key path.
+fn step(place: usize) -> String {
+    format!("[{place}]")
+}
+
+/// Why a provider's address is none: it has to be an http or https URL that carries no credentials. No complaint shows the
+/// address, because a key may be in it.
+fn bad_url(url: &str) -> Option<&'static str> {
+    const WANTED: &str = "not an address; write one such as `https://api.example.com/v1`";
+    let has_scheme = url.starts_with("https://") || url.starts_with("http://");
+    let parsed = reqwest::Url::parse(url).ok().filter(|_| has_scheme);
+    let Some(parsed) = parsed else { return Some(WANTED) };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Some("carries a user or password; put the key under api_key");
     }
-    url.contains(['?', '#', ' ']).then(|| format!("`{url}` has a query, fragment or space"))
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Some("carries a query or fragment; end it before the `?` or `#`");
+    }
+    url.contains(char::is_whitespace).then_some(WANTED)
 }

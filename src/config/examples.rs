@@ -1,11 +1,12 @@
 //! Labelled prompts: one JSON object a line, `{"text", "label"}`; further keys are kept for others and ignored here.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::node::Node;
 use super::problem::{Problems, did_you_mean};
 use super::{Example, Origin, Problem, QueryType};
 
@@ -30,7 +31,8 @@ pub(super) struct File {
 pub(super) fn check(
     files: &[File],
     query_types: &[Arc<QueryType>],
-    problems: &mut Vec<Problem>,
+    root: &Node,
+    problems: &mut Problems<'_>,
 ) -> Vec<Example> {
     let known: HashMap<&str, &Arc<QueryType>> =
         query_types.iter().map(|query_type| (query_type.name.as_str(), query_type)).collect();
@@ -47,10 +49,10 @@ pub(super) fn check(
             let origin = Origin { file: Arc::clone(&path), line: number };
             examples.push(Example { text, query_type, origin });
         }
-        problems.append(&mut found.found);
+        problems.found.append(&mut found.found);
     }
-    let kept = without_duplicates(&examples, problems);
-    count(&kept, query_types, problems);
+    let kept = without_duplicates(&examples, &mut problems.found);
+    count(&kept, query_types, root, problems);
     kept
 }
 
@@ -83,8 +85,11 @@ fn row(
     let row: Row = match serde_json::from_str(line) {
         Ok(row) => row,
         Err(error) => {
-            let wanted = r#"expected {"text": "...", "label": "..."}"#;
-            problems.error(number, "", format!("{wanted}: {error}"));
+            // serde_json counts lines too, and each of ours is its first.
+            let said = error.to_string();
+            let reason = said.split(" at line ").next().unwrap_or_default();
+            let wanted = r#"expected {"text": "…", "label": "…"}"#;
+            problems.error(number, "", format!("{wanted}: {reason}"));
             return None;
         }
     };
@@ -123,18 +128,22 @@ fn duplicate(example: &Example, earlier: &Example) -> Problem {
     problems.found.remove(0)
 }
 
-fn count(examples: &[Example], query_types: &[Arc<QueryType>], problems: &mut Vec<Problem>) {
+fn count(
+    examples: &[Example],
+    query_types: &[Arc<QueryType>],
+    root: &Node,
+    problems: &mut Problems<'_>,
+) {
     for query_type in query_types {
         let of_type =
             examples.iter().filter(|example| Arc::ptr_eq(&example.query_type, query_type)).count();
         if of_type < FEWEST_PER_TYPE {
-            let mut found = Problems::new(Path::new("examples"));
-            let key = format!("query_types.{}", query_type.name);
+            let name = query_type.name.as_str();
+            let line = root.line_of(&["query_types", name]);
             let message = format!(
                 "{of_type} examples; with fewer than {FEWEST_PER_TYPE} it will hardly ever be chosen"
             );
-            found.warning(0, &key, message);
-            problems.append(&mut found.found);
+            problems.warning(line, &format!("query_types.{name}"), message);
         }
     }
 }

@@ -49,14 +49,12 @@ pub fn load(
     let mut problems = Problems::new(path);
     let config = read_config(path, env, sandbox, &mut problems);
     let mut found = problems.found;
+    found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     match config {
         Some(config) if found.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok(Loaded { config, warnings: found })
         }
-        Some(_) | None => {
-            found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-            Err(ConfigError { problems: found })
-        }
+        Some(_) | None => Err(ConfigError { problems: found }),
     }
 }
 
@@ -82,11 +80,10 @@ fn read_config(
     };
     let root = node::parse(&text, env, problems)?;
     let fitted = shape::fit(&root, &schema(), problems);
-    if !problems.found.is_empty() {
-        return None;
-    }
+    // What did not fit was left out; as long as nothing required is missing, the rest is checked too.
     let raw: RawConfig = match serde_json::from_value(fitted) {
         Ok(raw) => raw,
+        Err(_) if !problems.found.is_empty() => return None,
         Err(error) => {
             problems.error(0, "", format!("not a configuration: {error}"));
             return None;
@@ -96,37 +93,47 @@ fn read_config(
     let examples_folder = folder.join(&raw.examples);
     let read =
         |file: &Path| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
-    let mut config =
-        check::check(&raw, check::Around { root: &root, read: &read, sandbox }, problems)?;
-    let files = read_examples(&examples_folder, problems);
-    config.examples = examples::check(&files, &config.query_types, &mut problems.found);
+    let around = check::Around { root: &root, read: &read, sandbox };
+    let mut config = check::check(&raw, around, problems)?;
+    let line = root.line_of(&["examples"]);
+    let files = read_examples(&examples_folder, line, problems)?;
+    config.examples = examples::check(&files, &config.query_types, &root, problems);
     Some(config)
 }
 
 /// Every `*.jsonl` of a folder, by name, so that the order of examples does not depend on the file system.
-fn read_examples(folder: &Path, problems: &mut Problems<'_>) -> Vec<examples::File> {
+fn read_examples(
+    folder: &Path,
+    line: usize,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<examples::File>> {
     let listed = std::fs::read_dir(folder).and_then(|entries| {
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>()
     });
+    let place = folder.display();
     let mut paths = match listed {
         Ok(paths) => paths,
         Err(error) => {
-            let place = folder.display();
-            problems.error(0, "examples", format!("cannot read the folder `{place}`: {error}"));
-            return Vec::new();
+            problems.error(line, "examples", format!("cannot read the folder `{place}`: {error}"));
+            return None;
         }
     };
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     paths.sort();
+    if paths.is_empty() {
+        let message = format!("no `*.jsonl` in `{place}`; write labelled prompts there");
+        problems.error(line, "examples", message);
+        return None;
+    }
     let mut files = Vec::new();
     for path in paths {
         match std::fs::read_to_string(&path) {
             Ok(text) => files.push(examples::File { path, text }),
             Err(error) => {
-                let place = path.display();
-                problems.error(0, "examples", format!("cannot read `{place}`: {error}"));
+                let unread = path.display();
+                problems.error(line, "examples", format!("cannot read `{unread}`: {error}"));
             }
         }
     }
-    files
+    Some(files)
 }

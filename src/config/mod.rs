@@ -1,8 +1,8 @@
 //! The checked configuration: plain data, immutable, every reference resolved.
 //!
-//! A file goes through four steps, each its own module: `node` (YAML text to a tree that knows its lines), `shape` (the
-//! tree against the schema of `raw`), `raw` (what the user may write, also the reference manual), `check` (raw to the
-//! types below). Every step adds its [`Problem`]s to one list, so that a user sees all mistakes at once.
+//! A file goes through four steps, each its own module: `node` (YAML text to a tree that knows its lines, with `variables`
+//! of the environment filled in), `shape` (the tree against the schema of `raw`), `raw` (what the user may write, also the
+//! reference manual), `check` (raw to the types below). Every step adds its [`Problem`]s to one list, so that a user sees all mistakes at once.
 //!
 //! Nothing here imports another module of the program, and nothing past `load` touches a file or the environment.
 
@@ -14,6 +14,9 @@ mod problem;
 mod raw;
 mod secret;
 mod shape;
+#[cfg(test)]
+mod tests;
+mod variables;
 
 use std::path::PathBuf;
 use std::sync::Arc;

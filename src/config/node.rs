@@ -1,25 +1,21 @@
-//! YAML text to a tree whose every key and value knows its line.
-//!
-//! References to the environment are lifted out of the text before the YAML parser sees it, for two reasons: `{key: ${X}}`
-//! is not valid YAML, and a value from the environment must never be read as YAML itself.
+//! YAML text to a tree whose every value knows its line.
+
+use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 
 use super::problem::Problems;
+use super::variables::{Filled, Variables};
 
-/// Marks a lifted reference; a private-use character that no configuration needs.
-const MARK: char = '\u{E000}';
-
-/// A value and the line on which it starts.
-#[derive(Debug, Clone)]
+/// A value, and the line of its key or, in a list, its own. It has no `Debug`, because it holds secrets.
 pub(super) struct Node {
     pub(super) line: usize,
     pub(super) kind: Kind,
 }
 
 /// What a value is.
-#[derive(Debug, Clone)]
 pub(super) enum Kind {
     Null,
     Bool(bool),
@@ -27,27 +23,52 @@ pub(super) enum Kind {
     Float(f64),
     Text(String),
     /// A text that came from the environment, whole or in part; it may stand for a number or a boolean.
-    Expanded(String),
+    Expanded {
+        text: String,
+        /// Shown instead of the text, which may be a secret.
+        variable: String,
+    },
     /// `${NAME}` without a default, and `NAME` is not set.
     Unset(String),
+    /// Has a reference to the environment that cannot be read.
+    Malformed,
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key of a map.
-#[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) line: usize,
-    pub(super) name: String,
+    /// In file order; a key that is written twice is in here twice.
+    Map(Vec<(String, Node)>),
 }
 
 impl Node {
-    /// The value at `path`, or nothing. A path step is a map key; lists are not entered.
+    /// The value at `path`, or nothing. A step is a map's key or a list's place, such as `[0]`.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
         let Some((first, rest)) = path.split_first() else { return Some(self) };
-        let Kind::Map(entries) = &self.kind else { return None };
-        let (_, child) = entries.iter().find(|(key, _)| key.name == *first)?;
-        child.at(rest)
+        let child = match &self.kind {
+            Kind::Map(entries) => entries.iter().find(|(key, _)| key == first).map(|(_, at)| at),
+            Kind::List(items) => {
+                let place = first.strip_prefix('[').and_then(|first| first.strip_suffix(']'));
+                place.and_then(|place| items.get(place.parse::<usize>().ok()?))
+            }
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::Expanded { .. }
+            | Kind::Unset(_)
+            | Kind::Malformed => None,
+        };
+        child?.at(rest)
+    }
+
+    /// The line of the value at `path`, or of the nearest one around it that is written.
+    pub(super) fn line_of(&self, path: &[&str]) -> usize {
+        let mut around = path;
+        loop {
+            if let Some(node) = self.at(around) {
+                return node.line;
+            }
+            let Some((_, outer)) = around.split_last() else { return 0 };
+            around = outer;
+        }
     }
 }
 
@@ -57,105 +78,70 @@ pub(super) fn parse(
     env: &dyn Fn(&str) -> Option<String>,
     problems: &mut Problems<'_>,
 ) -> Option<Node> {
-    let (lifted, references) = lift(text);
-    match serde_saphyr::from_str::<Spanned<Scalar>>(&lifted) {
-        Ok(root) => Some(expand(root, &references, env)),
+    let (lifted, variables) = Variables::lift(text, env);
+    // Both are reported by the walk along the schema, beside everything else.
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Scalar>>(&lifted, options) {
+        Ok(root) => Some(node(root, &variables)),
         Err(error) => {
             let line = error.location().map_or(0, |at| to_usize(at.line()));
-            let said = error.to_string();
-            let first = said.lines().next().unwrap_or("not YAML");
-            problems.error(line, "", format!("not valid YAML: {first}"));
+            problems.error(line, "", format!("not valid YAML: {}", said(&error)));
             None
         }
     }
 }
 
-/// `${NAME}` or `${NAME:-default}`.
-#[derive(Debug)]
-struct Reference {
-    name: String,
-    default: Option<String>,
-}
-
-/// Replaces every reference by a marked number, line by line, so that lines keep their numbers.
-fn lift(text: &str) -> (String, Vec<Reference>) {
-    let mut lifted = String::with_capacity(text.len());
-    let mut references = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        lifted.push_str(before);
-        match after.split_once('}') {
-            Some((inside, remaining)) if !inside.contains('\n') => {
-                let (name, default) = match inside.split_once(":-") {
-                    Some((name, default)) => (name, Some(default.to_owned())),
-                    None => (inside, None),
-                };
-                lifted.push_str(&format!("{MARK}{}{MARK}", references.len()));
-                references.push(Reference { name: name.trim().to_owned(), default });
-                rest = remaining;
-            }
-            Some(_) | None => {
-                lifted.push_str("${");
-                rest = after;
-            }
-        }
+/// What the parser says, without the place (the problem has it) and the text around it (there may be a key in it).
+fn said(error: &serde_saphyr::Error) -> String {
+    let rendered = error.to_string();
+    let first = rendered.lines().next().unwrap_or_default();
+    // `error: line 3 column 4: unclosed quote`
+    let reason = first.splitn(3, ": ").last().unwrap_or(first);
+    if reason.contains("found a tab") || reason.contains("tabs disallowed") {
+        return "a tab where only spaces may stand; replace it by spaces".to_owned();
     }
-    lifted.push_str(rest);
-    (lifted, references)
+    if reason.contains("multiple YAML documents") {
+        return "a second document begins here; remove the `---`".to_owned();
+    }
+    if reason.contains("null into string") || reason.contains("expected string scalar") {
+        return "a key has to be text".to_owned();
+    }
+    reason.to_owned()
 }
 
-fn expand(
-    spanned: Spanned<Scalar>,
-    references: &[Reference],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Node {
+fn node(spanned: Spanned<Scalar>, variables: &Variables<'_>) -> Node {
     let line = to_usize(spanned.referenced.line());
     let kind = match spanned.value {
         Scalar::Null => Kind::Null,
         Scalar::Bool(value) => Kind::Bool(value),
         Scalar::Int(value) => Kind::Int(value),
         Scalar::Float(value) => Kind::Float(value),
-        Scalar::Text(value) => expand_text(value, references, env),
+        Scalar::Text(value) => match variables.fill(value) {
+            Filled::Plain(text) => Kind::Text(text),
+            Filled::Expanded { text, variable } => Kind::Expanded { text, variable },
+            Filled::Unset(variable) => Kind::Unset(variable),
+            Filled::Malformed => Kind::Malformed,
+        },
         Scalar::List(items) => {
-            Kind::List(items.into_iter().map(|item| expand(item, references, env)).collect())
+            Kind::List(items.into_iter().map(|item| node(item, variables)).collect())
         }
-        Scalar::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let key = Key { line: to_usize(key.referenced.line()), name: key.value };
-                    (key, expand(value, references, env))
-                })
-                .collect(),
-        ),
+        Scalar::Map(entries) => {
+            Kind::Map(entries.into_iter().map(|entry| keyed(entry, variables)).collect())
+        }
     };
     Node { line, kind }
 }
 
-fn expand_text(
-    text: String,
-    references: &[Reference],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Kind {
-    if !text.contains(MARK) {
-        return Kind::Text(text);
-    }
-    let mut expanded = String::new();
-    // Marks come in pairs, so every odd piece is the number of a reference.
-    for (place, piece) in text.split(MARK).enumerate() {
-        let reference = piece.parse::<usize>().ok().and_then(|number| references.get(number));
-        match reference {
-            Some(reference) if place % 2 == 1 => {
-                let value = env(&reference.name).filter(|value| !value.is_empty());
-                match value.or_else(|| reference.default.clone()) {
-                    Some(value) => expanded.push_str(&value),
-                    None => return Kind::Unset(reference.name.clone()),
-                }
-            }
-            Some(_) | None => expanded.push_str(piece),
-        }
-    }
-    Kind::Expanded(expanded)
+fn keyed(
+    (key, value): (Spanned<String>, Spanned<Scalar>),
+    variables: &Variables<'_>,
+) -> (String, Node) {
+    let line = to_usize(key.referenced.line());
+    let kind = node(value, variables).kind;
+    (variables.written(&key.value), Node { line, kind })
 }
 
 /// What the YAML parser gives, before the environment is read.
@@ -180,7 +166,7 @@ struct ScalarVisitor;
 impl<'de> Visitor<'de> for ScalarVisitor {
     type Value = Scalar;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a YAML value")
     }
 
@@ -204,8 +190,9 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(Scalar::Int(value))
     }
 
+    /// A number that no limit of this format reaches needs no exact form.
     fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
-        Ok(i64::try_from(value).map_or_else(|_| Scalar::Text(value.to_string()), Scalar::Int))
+        Ok(i64::try_from(value).map_or(Scalar::Float(value as f64), Scalar::Int))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {

@@ -32,7 +32,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file.display(), self.line)?;
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:", self.line)?;
+        }
+        f.write_str(" ")?;
         if self.severity == Severity::Warning {
             f.write_str("warning: ")?;
         }
@@ -67,6 +71,12 @@ impl<'a> Problems<'a> {
         let (file, key) = (self.file.to_owned(), key.to_owned());
         self.found.push(Problem { severity, file, line, key, message });
     }
+}
+
+/// A key path with one more step: a map's key, or a list's place such as `[0]`.
+pub(super) fn join(path: &str, step: &str) -> String {
+    let dot = if path.is_empty() || step.starts_with('[') { "" } else { "." };
+    format!("{path}{dot}{step}")
 }
 
 /// The nearest of `known` to a mistyped word, or the list itself when nothing is near.

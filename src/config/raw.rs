@@ -1,16 +1,19 @@
 //! What a user may write in `rules/semroute.yaml`. The comments are the reference manual: `semroute schema` prints them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     /// Version of this format; always 1.
-    pub(super) version: u32,
+    #[schemars(example = 1)]
+    pub(super) version: u64,
     /// Limits and keys of the data listener.
     #[serde(default)]
     pub(super) server: RawServer,
@@ -27,12 +30,16 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) breaker: RawBreaker,
     /// Endpoints by name.
+    #[schemars(example = json!({"local": {"base_url": "http://127.0.0.1:8000/v1"}}))]
     pub(super) providers: BTreeMap<String, RawProvider>,
     /// Ordered lists of targets by name.
+    #[schemars(example = json!({"general": {"targets": ["local/some-model"]}}))]
     pub(super) tiers: BTreeMap<String, RawTier>,
     /// The tier of prompts that match no query type well enough.
+    #[schemars(example = &"general")]
     pub(super) default_tier: String,
     /// Kinds of prompts by name; the labels of the examples.
+    #[schemars(example = json!({"coding": {"tier": "general"}}))]
     pub(super) query_types: BTreeMap<String, RawQueryType>,
     /// Other names for `auto`, `tier/<name>` or `<provider>/<model>`.
     #[serde(default)]
@@ -51,7 +58,7 @@ fn default_examples() -> String {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawServer {
     /// Keys that callers may present, as text, `${NAME}` or `file:PATH`. Without one, no key is asked for.
-    pub(super) api_keys: Vec<String>,
+    pub(super) api_keys: Vec<RawSecret>,
     /// Serve a non-loopback address although no key is set.
     pub(super) allow_open: bool,
     /// Longest accepted request body, in bytes.
@@ -178,10 +185,11 @@ pub(super) struct RawProvider {
     #[serde(default)]
     pub(super) dialect: RawDialect,
     /// Up to and without `/chat/completions`.
+    #[schemars(example = &"https://api.openai.com/v1")]
     pub(super) base_url: String,
     /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent; a `${NAME}` that is not set leaves the provider out.
     #[serde(default)]
-    pub(super) api_key: Option<String>,
+    pub(super) api_key: Option<RawSecret>,
 }
 
 /// What a provider speaks.
@@ -198,6 +206,7 @@ pub(super) enum RawDialect {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTier {
     /// `<provider>/<model>` in the order in which they are tried.
+    #[schemars(example = json!(["openai/gpt-6-luna"]))]
     pub(super) targets: Vec<String>,
 }
 
@@ -206,9 +215,24 @@ pub(super) struct RawTier {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawQueryType {
     /// Who answers.
+    #[schemars(example = &"general")]
     pub(super) tier: String,
     /// Below this share of the vote the default tier answers.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(super) min_confidence: f32,
+}
+
+/// A key as text, or `file:PATH`.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("format" = SECRET))]
+pub(super) struct RawSecret(pub(super) String);
+
+/// Schema format of texts that no message may show.
+pub(super) const SECRET: &str = "password";
+
+impl fmt::Debug for RawSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawSecret(redacted)")
+    }
 }
