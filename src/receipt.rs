@@ -131,7 +131,7 @@ impl Receipt {
             ("generation", self.snapshot.generation().to_string()),
         ];
         if let Some(decision) = &self.decision {
-            headers.push(("tier", decision.tier.name.clone()));
+            headers.extend(decision.goal.tier_name().map(|name| ("tier", name.to_owned())));
             headers.push(("reason", decision.reason.label().to_owned()));
             headers.push(("confidence", format!("{:.3}", decision.confidence)));
             let query_type = decision.query_type.as_ref().map(|known| known.name.clone());
@@ -181,7 +181,7 @@ impl Receipt {
             })
         });
         json!({
-            "tier": decision.tier.name,
+            "tier": decision.goal.tier_name(),
             "query_type": decision.query_type.as_ref().map(|known| &known.name),
             "confidence": rounded(decision.confidence),
             "margin": rounded(decision.margin),
@@ -209,7 +209,7 @@ impl Receipt {
             status,
             model = self.model.as_deref(),
             stream = self.stream,
-            tier = decision.map(|decision| decision.tier.name.as_str()),
+            tier = decision.and_then(|decision| decision.goal.tier_name()),
             query_type = decision
                 .and_then(|decision| decision.query_type.as_ref())
                 .map(|known| known.name.as_str()),

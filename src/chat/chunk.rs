@@ -5,14 +5,27 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 /// Token counts as the provider reports them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens read, cached ones included.
-    #[serde(default)]
     pub prompt_tokens: u64,
     /// Tokens written, reasoning included.
-    #[serde(default)]
     pub completion_tokens: u64,
+}
+
+impl Usage {
+    /// Counts that cannot be read are no reason to lose an answer.
+    fn parse(written: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Wire {
+            prompt_tokens: Option<u64>,
+            completion_tokens: Option<u64>,
+        }
+        let wire: Wire = serde_json::from_str(written).ok()?;
+        let (prompt_tokens, completion_tokens) =
+            (wire.prompt_tokens.unwrap_or(0), wire.completion_tokens.unwrap_or(0));
+        Some(Self { prompt_tokens, completion_tokens })
+    }
 }
 
 /// One event of a streamed answer: the provider's JSON, and what the program needs to know of it.
@@ -53,28 +66,33 @@ impl Chunk {
         #[derive(Deserialize)]
         struct Wire<'a> {
             #[serde(default, borrow)]
-            choices: Vec<Choice<'a>>,
-            #[serde(default)]
-            usage: Option<Usage>,
+            choices: Option<Vec<Choice<'a>>>,
+            #[serde(default, borrow)]
+            usage: Option<&'a RawValue>,
             #[serde(default, borrow)]
             error: Option<&'a RawValue>,
         }
         let wire: Wire<'_> = serde_json::from_str(&data).map_err(ChunkError::Malformed)?;
-        if wire.error.is_some() {
+        let choices = wire.choices.unwrap_or_default();
+        let gave_up = choices.iter().any(|choice| choice.finish_reason == Some(GAVE_UP));
+        if says_something(wire.error) || gave_up {
             return Err(ChunkError::InBand { json: data });
         }
-        // A finish reason outside the published set means that the provider gave up, whatever it calls it.
-        let failed = wire.choices.iter().any(|choice| choice.finish_reason == Some("error"));
-        if failed {
-            return Err(ChunkError::InBand { json: data });
-        }
-        let has_content = wire.choices.iter().any(Choice::has_content);
-        let finished = wire.choices.iter().any(|choice| choice.finish_reason.is_some());
-        let (is_bare, usage) = (wire.choices.is_empty(), wire.usage);
+        let has_content = choices.iter().any(Choice::has_content);
+        let finished = choices.iter().any(|choice| choice.finish_reason.is_some());
+        let usage = wire.usage.and_then(|written| Usage::parse(written.get()));
+        let is_bare = choices.is_empty();
         // JSON allows line breaks between its tokens; an event stream does not.
         let json = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
         Ok(Self { json, has_content, finished, is_bare, usage })
     }
+}
+
+/// The finish reason with which aggregators report that a provider failed.
+const GAVE_UP: &str = "error";
+
+fn says_something(value: Option<&RawValue>) -> bool {
+    value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}" | "false"))
 }
 
 #[derive(Deserialize)]
@@ -89,9 +107,6 @@ struct Choice<'a> {
 
 impl Choice<'_> {
     fn has_content(&self) -> bool {
-        let says = |value: Option<&RawValue>| {
-            value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}"))
-        };
         let in_delta = self.delta.as_ref().is_some_and(|delta| {
             [
                 delta.content,
@@ -103,9 +118,9 @@ impl Choice<'_> {
                 delta.audio,
             ]
             .into_iter()
-            .any(says)
+            .any(says_something)
         });
-        in_delta || says(self.text)
+        in_delta || says_something(self.text)
     }
 }
 
@@ -188,8 +203,13 @@ mod tests {
         let gave_up = r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#.to_owned();
         assert!(matches!(Chunk::parse(gave_up), Err(ChunkError::InBand { .. })));
         assert!(matches!(Chunk::parse("{".to_owned()), Err(ChunkError::Malformed(_))));
-        let without_error = r#"{"error":null,"choices":[]}"#.to_owned();
-        assert!(Chunk::parse(without_error).is_ok());
+        for harmless in [
+            r#"{"error":null,"choices":[]}"#,
+            r#"{"error":{},"choices":null}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":null,"completion_tokens":"many"}}"#,
+        ] {
+            assert!(Chunk::parse(harmless.to_owned()).is_ok(), "{harmless}");
+        }
     }
 
     #[test]

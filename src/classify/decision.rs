@@ -17,13 +17,40 @@ pub enum Reading {
     Failed(EmbedError),
 }
 
-/// A tier for a conversation, and why.
+/// Who should answer.
+#[derive(Debug, Clone)]
+pub enum Goal {
+    /// Any target of a tier, in its order.
+    Tier(Arc<Tier>),
+    /// One target and no other, because the caller named it.
+    Target(Arc<Target>),
+}
+
+impl Goal {
+    /// The targets that may answer, in order.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Target>] {
+        match self {
+            Self::Tier(tier) => &tier.targets,
+            Self::Target(target) => std::slice::from_ref(target),
+        }
+    }
+
+    /// The tier's name; a target that was named belongs to none.
+    #[must_use]
+    pub fn tier_name(&self) -> Option<&str> {
+        match self {
+            Self::Tier(tier) => Some(&tier.name),
+            Self::Target(_) => None,
+        }
+    }
+}
+
+/// Who should answer a conversation, and why.
 #[derive(Debug)]
 pub struct Decision {
-    /// Who answers.
-    pub tier: Arc<Tier>,
-    /// The one target that may answer, when the caller named it.
-    pub pinned: Option<Arc<Target>>,
+    /// Who.
+    pub goal: Goal,
     /// What kind of prompt it is, as far as the examples tell; also given when it was too uncertain to be followed.
     pub query_type: Option<Arc<QueryType>>,
     /// The winning tier's share of the vote, 0 to 1.
@@ -103,16 +130,16 @@ pub struct Neighbour {
 }
 
 impl Decision {
-    pub(super) fn asked(tier: Arc<Tier>) -> Self {
-        Self::without_vote(tier, None, Reason::Asked)
+    pub(super) fn asked(tier: &Arc<Tier>) -> Self {
+        Self::without_vote(Goal::Tier(Arc::clone(tier)), Reason::Asked)
     }
 
-    pub(super) fn pinned(default_tier: &Arc<Tier>, target: Arc<Target>) -> Self {
-        Self::without_vote(Arc::clone(default_tier), Some(target), Reason::Pinned)
+    pub(super) fn pinned(target: &Arc<Target>) -> Self {
+        Self::without_vote(Goal::Target(Arc::clone(target)), Reason::Pinned)
     }
 
     pub(super) fn fallback(default_tier: &Arc<Tier>, reason: Reason) -> Self {
-        Self::without_vote(Arc::clone(default_tier), None, reason)
+        Self::without_vote(Goal::Tier(Arc::clone(default_tier)), reason)
     }
 
     pub(super) fn voted(
@@ -128,8 +155,7 @@ impl Decision {
         let tier = if clear { &tally.query_type.tier } else { default_tier };
         let reason = if clear { Reason::Matched } else { Reason::LowConfidence { needed } };
         Self {
-            tier: Arc::clone(tier),
-            pinned: None,
+            goal: Goal::Tier(Arc::clone(tier)),
             query_type: Some(tally.query_type),
             confidence: tally.confidence,
             margin: tally.margin,
@@ -138,9 +164,9 @@ impl Decision {
         }
     }
 
-    fn without_vote(tier: Arc<Tier>, pinned: Option<Arc<Target>>, reason: Reason) -> Self {
+    fn without_vote(goal: Goal, reason: Reason) -> Self {
         let (confidence, margin) = (0.0, 0.0);
         let (query_type, neighbours) = (None, Vec::new());
-        Self { tier, pinned, query_type, confidence, margin, reason, neighbours }
+        Self { goal, query_type, confidence, margin, reason, neighbours }
     }
 }

@@ -4,20 +4,16 @@ mod decision;
 mod snapshot;
 mod vote;
 
-pub use decision::{Decision, Neighbour, Reading, Reason};
+pub use decision::{Decision, Goal, Neighbour, Reading, Reason};
 pub use snapshot::{Snapshot, UnknownModel, Wish};
 pub use vote::{Share, Tally, tally};
-
-use std::sync::Arc;
 
 /// Decides for one conversation. Every way to fail ends in the default tier, with the reason said.
 #[must_use]
 pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: &Reading) -> Decision {
     let vector = match (wish, reading) {
-        (Wish::Tier(tier), _) => return Decision::asked(Arc::clone(tier)),
-        (Wish::Target(target), _) => {
-            return Decision::pinned(snapshot.default_tier(), Arc::clone(target));
-        }
+        (Wish::Tier(tier), _) => return Decision::asked(tier),
+        (Wish::Target(target), _) => return Decision::pinned(target),
         (Wish::Auto, Reading::Nothing) => {
             return Decision::fallback(snapshot.default_tier(), Reason::NothingToRead);
         }

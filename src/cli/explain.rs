@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
+use super::{ConfigArgs, Format, OutputArgs, Ran, environment, fetch_env, load_config, progress};
+use crate::config::{self, Config};
 use crate::gateway;
 use crate::pipeline::Incoming;
 use crate::receipt::{End, Receipt};
@@ -37,7 +38,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran
 }
 
 fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
-    let config = Arc::new(load_config(&args.config)?.config);
+    let config = Arc::new(load_as_served(&args.config)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
@@ -51,6 +52,16 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
         receipt.close(End::Served, Instant::now());
         Ok(receipt.explain())
     })
+}
+
+/// The configuration as `serve` would use it: with no provider key set, the sandbox answers.
+fn load_as_served(args: &ConfigArgs) -> anyhow::Result<Config> {
+    let config = load_config(args)?.config;
+    if config.providers.iter().any(|provider| provider.is_usable()) {
+        return Ok(config);
+    }
+    // Nobody is called, so the sandbox need not listen anywhere.
+    Ok(config::load(&args.config, &environment, Some("http://sandbox"))?.config)
 }
 
 fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {

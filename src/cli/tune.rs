@@ -96,7 +96,7 @@ fn judge_row(
     Ok(Judged {
         label: tier_of(snapshot, &row.label),
         accept: row.accept.iter().map(|name| tier_of(snapshot, name)).collect(),
-        predicted: decision.tier.name.clone(),
+        predicted: decision.goal.tier_name().unwrap_or_default().to_owned(),
         confidence: decision.confidence,
         abstained: matches!(decision.reason, Reason::LowConfidence { .. }),
         embed_us: micros(embed),

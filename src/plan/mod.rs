@@ -90,13 +90,9 @@ impl Skip {
 /// Orders the targets of a decision: as the tier lists them, failing ones last, and those that cannot answer left out.
 #[must_use]
 pub fn plan(decision: &Decision, health: &HealthView, now: Instant, within: Duration) -> Plan {
-    let candidates = match &decision.pinned {
-        Some(target) => std::slice::from_ref(target),
-        None => decision.tier.targets.as_slice(),
-    };
     let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), deadline: now + within };
     let mut failing: Vec<(Instant, Step)> = Vec::new();
-    for target in candidates {
+    for target in decision.goal.targets() {
         let skip = |why| Skipped { target: Arc::clone(target), why };
         let step = |place| Step { target: Arc::clone(target), place };
         if let Credential::Unset { variable } = &target.provider.credential {
@@ -123,7 +119,7 @@ pub fn plan(decision: &Decision, health: &HealthView, now: Instant, within: Dura
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Reason;
+    use crate::classify::{Goal, Reason};
     use crate::config::{Dialect, Provider, Secret, Tier};
 
     fn target(id: &str) -> Arc<Target> {
@@ -140,9 +136,9 @@ mod tests {
 
     fn decision(ids: &[&str], pinned: Option<&str>) -> Decision {
         let targets = ids.iter().map(|id| target(id)).collect();
+        let tier = Goal::Tier(Arc::new(Tier { name: "t".to_owned(), targets }));
         Decision {
-            tier: Arc::new(Tier { name: "t".to_owned(), targets }),
-            pinned: pinned.map(target),
+            goal: pinned.map_or(tier, |id| Goal::Target(target(id))),
             query_type: None,
             confidence: 0.0,
             margin: 0.0,
