@@ -169,30 +169,26 @@ impl Completion {
 mod tests {
     use super::*;
 
-    fn check(data: &str, has_content: bool, finished: bool, is_bare: bool) {
+    fn check(data: &str, expected: &str) {
         let chunk = Chunk::parse(data.to_owned()).expect(data);
-        let found = (chunk.has_content, chunk.finished, chunk.is_bare);
-        assert_eq!(found, (has_content, finished, is_bare), "{data}");
+        let found =
+            [(chunk.has_content, "content"), (chunk.finished, "finished"), (chunk.is_bare, "bare")];
+        let found: Vec<&str> =
+            found.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect();
+        assert_eq!(found.join(" "), expected, "{data}");
     }
 
     #[test]
     fn content_is_what_a_person_or_a_tool_would_notice() {
-        check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, false, false, false);
-        check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, true, false, false);
-        check(
-            r#"{"choices":[{"delta":{"content":null,"reasoning_content":"a"}}]}"#,
-            true,
-            false,
-            false,
-        );
-        check(r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, true, false, false);
-        check(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, false, true, false);
-        check(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, false, false, true);
+        check(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#, "");
+        check(r#"{"choices":[{"delta":{"content":"a"}}]}"#, "content");
+        check(r#"{"choices":[{"delta":{"content":null,"reasoning_content":"a"}}]}"#, "content");
+        check(r#"{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}"#, "content");
+        check(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, "finished");
+        check(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, "bare");
         check(
             r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#,
-            true,
-            true,
-            false,
+            "content finished",
         );
     }
 

@@ -77,13 +77,13 @@ mod tests {
     use crate::config::Tier;
 
     fn types() -> Vec<Arc<QueryType>> {
-        let tier = |name: &str| Arc::new(Tier { name: name.to_owned(), targets: Vec::new() });
-        let (safety, bulk) = (tier("safety"), tier("bulk"));
+        let new = |name: &str| Arc::new(Tier { name: name.to_owned(), targets: Vec::new() });
+        let (safety, bulk) = (new("safety"), new("bulk"));
         [("medical", &safety), ("legal", &safety), ("summarize", &bulk)]
             .into_iter()
-            .map(|(name, tier)| {
-                let (name, tier) = (name.to_owned(), Arc::clone(tier));
-                Arc::new(QueryType { name, tier, min_confidence: 0.5 })
+            .map(|(name, of)| {
+                let tier = Arc::clone(of);
+                Arc::new(QueryType { name: name.to_owned(), tier, min_confidence: 0.5 })
             })
             .collect()
     }

@@ -106,7 +106,7 @@ mod tests {
     impl Embedder for Gated {
         fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
-            self.gate.recv().map_err(|_| EmbedError::Stopped)?;
+            self.gate.recv().map_err(|_closed| EmbedError::Stopped)?;
             assert_ne!(text, "panic", "asked to");
             Embedding::new(vec![1.0, 2.0])
         }

@@ -121,14 +121,14 @@ fn the_command_line_says_what_is_missing() {
         (ran.status.code(), out, err)
     };
 
-    let (code, list, _) = run(&["list"]);
-    assert_eq!(code, Some(0));
+    let (listed, list, _) = run(&["list"]);
+    assert_eq!(listed, Some(0));
     assert!(list.starts_with("minilm\tabsent\t384 dimensions\t91 MB"), "{list}");
-    let (code, report, _) = run(&["verify", "--json"]);
-    assert_eq!(code, Some(1));
+    let (verified, report, _) = run(&["verify", "--json"]);
+    assert_eq!(verified, Some(1));
     assert!(report.contains(r#""state":"missing""#), "{report}");
-    let (code, _, refused) = run(&["pull"]);
-    assert_eq!(code, Some(3));
+    let (pulled, _, refused) = run(&["pull"]);
+    assert_eq!(pulled, Some(3));
     assert!(refused.contains("HF_HUB_OFFLINE"), "{refused}");
     let (_, _, unknown) = run(&["verify", "bge"]);
     assert!(unknown.contains("choose one of minilm"), "{unknown}");
