@@ -57,8 +57,7 @@ impl Embedding {
 }
 
 /// Sum of products, in eight independent sums so that the compiler may use vector instructions.
-#[must_use]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0_f32; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
