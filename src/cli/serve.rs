@@ -77,7 +77,7 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let addresses = (listener.local_addr()?, admin_listener.local_addr()?);
     tasks.spawn(serve_admin(admin_listener, Arc::clone(&app), stop.clone()));
     let data = tasks.spawn(serve_data(listener, Arc::clone(&app), stop.clone()));
-    welcome(out, &config, addresses, providers)?;
+    welcome(out, &config, addresses, &providers)?;
 
     stop_signal().await?;
     app.drain();
@@ -99,10 +99,13 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
 }
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Providers {
     Real,
-    Simulated,
+    Simulated {
+        /// How to get to the real ones.
+        remedy: String,
+    },
 }
 
 /// The configuration, and who answers for its providers.
@@ -120,11 +123,25 @@ async fn load(
         }
         return Ok((Arc::new(loaded.config), Providers::Real));
     }
+    let remedy = if has_provider {
+        "start without --sandbox".to_owned()
+    } else {
+        format!("set one of {}, and restart", unset_keys(&loaded.config).join(", "))
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot start the sandbox")?;
     let address = format!("http://{}", listener.local_addr()?);
     tasks.spawn(serve_sandbox(listener, args.sandbox_down.clone(), stop.clone()));
     let simulated = config::load(path, &environment, Some(&address))?;
-    Ok((Arc::new(simulated.config), Providers::Simulated))
+    Ok((Arc::new(simulated.config), Providers::Simulated { remedy }))
+}
+
+/// The variables that would bring in a provider, in file order.
+fn unset_keys(config: &Config) -> Vec<&str> {
+    let unset = config.providers.iter().filter_map(|provider| match &provider.credential {
+        Credential::Unset { variable } => Some(variable.as_str()),
+        Credential::Key(_) | Credential::NotNeeded => None,
+    });
+    unset.collect()
 }
 
 /// An open gateway on a network would let strangers spend the operator's money.
@@ -143,7 +160,7 @@ fn welcome(
     out: &mut dyn Write,
     config: &Config,
     (data, admin): (SocketAddr, SocketAddr),
-    providers: Providers,
+    providers: &Providers,
 ) -> std::io::Result<()> {
     writeln!(out, "semroute {} listens on http://{data}/v1", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "operators: http://{admin}/status")?;
@@ -154,12 +171,8 @@ fn welcome(
         config.examples.len(),
         config.tiers.len()
     )?;
-    if providers == Providers::Simulated {
-        writeln!(
-            out,
-            "\nSANDBOX: simulated providers answer. For real ones set a key such as \
-             OPENAI_API_KEY or ANTHROPIC_API_KEY, and restart."
-        )?;
+    if let Providers::Simulated { remedy } = providers {
+        writeln!(out, "\nSANDBOX: simulated providers answer. For real ones {remedy}.")?;
     } else {
         let usable = config.providers.iter().filter(|provider| provider.is_usable());
         let names: Vec<&str> = usable.map(|provider| provider.name.as_str()).collect();

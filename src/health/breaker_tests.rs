@@ -1,3 +1,5 @@
+//! The breaker by example, and under any schedule of events.
+
 use proptest::prelude::*;
 
 use super::*;

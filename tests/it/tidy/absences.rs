@@ -1,0 +1,309 @@
+//! What the program does not do. ARCHITECTURE.md lists these invariants and names the tests here.
+
+use super::source::{Source, inside_brackets, is_in, is_within, places, words};
+use super::tables::{architecture, cell};
+use super::{assert_none, program, rules};
+
+/// Words that stand for what people write or for what must stay secret.
+const NOT_FOR_LOGS: [&str; 14] = [
+    "prompt",
+    "text",
+    "body",
+    "content",
+    "message",
+    "messages",
+    "chat",
+    "json",
+    "data",
+    "key",
+    "keys",
+    "secret",
+    "token",
+    "authorization",
+];
+/// Names that open a way out of the process.
+const SOCKETS: [&str; 6] =
+    ["std::net", "tokio::net", "reqwest", "hf_hub", "TcpStream", "TcpListener"];
+/// Where such names may stand: the two listeners, the one client, and what runs before the first request.
+const SOCKET_HOMES: [&str; 4] =
+    ["src/http/", "src/cli/serve.rs", "src/provider/client.rs", "src/embed/fetch/"];
+/// What a file that only computes does not name.
+const IMPURE: [&str; 12] = [
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "tokio::fs",
+    "tokio::io",
+    "tokio::net",
+    "tokio::process",
+    "tokio::task",
+    "tokio::spawn",
+];
+
+#[test]
+fn pure_files_have_no_clock_and_no_world() {
+    let places: Vec<String> =
+        architecture("Pure files").iter().flat_map(|row| cell(row, 0).to_vec()).collect();
+    assert_none(&impurities(&program(), &places));
+}
+
+fn impurities(sources: &[Source], places: &[String]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for place in places {
+        if !sources.iter().any(|source| is_in(&source.path, std::slice::from_ref(place))) {
+            violations.push(format!("`{place}` does not exist"));
+        }
+    }
+    for source in sources.iter().filter(|source| is_in(&source.path, places)) {
+        for named in source.names() {
+            let reads_clock =
+                named.path.contains("SystemTime") || named.path.ends_with("Instant::now");
+            if reads_clock || IMPURE.iter().any(|name| is_within(&named.path, name)) {
+                violations.push(format!("{}:{}: names `{}`", source.path, named.line, named.path));
+            }
+        }
+        for at in places_of_calls(&source.code, &[".elapsed()", ".sleep("]) {
+            violations.push(format!("{}:{}: reads a clock", source.path, source.line_at(at)));
+        }
+    }
+    violations
+}
+
+fn places_of_calls(code: &str, calls: &[&str]) -> Vec<usize> {
+    calls.iter().flat_map(|call| places(code, call)).collect()
+}
+
+#[test]
+fn stages_open_no_socket() {
+    assert_none(&sockets(&program()));
+}
+
+fn sockets(sources: &[Source]) -> Vec<String> {
+    let homes = SOCKET_HOMES.map(str::to_owned);
+    let outside = sources.iter().filter(|source| !is_in(&source.path, &homes));
+    let names =
+        outside.flat_map(|source| source.names().into_iter().map(move |named| (source, named)));
+    let opens = |name: &str| SOCKETS.iter().any(|socket| is_within(name, socket));
+    // The library's URL type only takes an address apart.
+    let opening =
+        names.filter(|(_, named)| opens(&named.path) && !is_within(&named.path, "reqwest::Url"));
+    opening
+        .map(|(source, named)| format!("{}:{}: names `{}`", source.path, named.line, named.path))
+        .collect()
+}
+
+#[test]
+fn only_the_walk_calls_providers() {
+    let sources = program();
+    assert_none(&elsewhere(&sources, "client.send(", "src/execute/attempt.rs"));
+    assert_none(&elsewhere(&sources, "self.attempt(", "src/execute/mod.rs"));
+}
+
+/// A call that does not stand exactly once, in its one place.
+fn elsewhere(sources: &[Source], call: &str, home: &str) -> Vec<String> {
+    let found: Vec<String> = sources
+        .iter()
+        .flat_map(|source| places(&source.code, call).into_iter().map(|_| source.path.clone()))
+        .collect();
+    if found == [home] {
+        Vec::new()
+    } else {
+        vec![format!("`{call}` stands in {found:?}, not once in `{home}`")]
+    }
+}
+
+#[test]
+fn a_committed_answer_cannot_move_on() {
+    assert_none(&ways_on(&program(), &["src/execute/stream.rs", "src/http/stream.rs"]));
+}
+
+/// What a file would need to ask another target.
+fn ways_on(sources: &[Source], files: &[&str]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| files.contains(&source.path.as_str())) {
+        for word in words(&source.code) {
+            if ["Client", "Executor", "Plan", "Step", "Target", "HealthTable"].contains(&word) {
+                violations.push(format!("{}: names `{word}`", source.path));
+            }
+        }
+    }
+    violations
+}
+
+#[test]
+fn log_lines_carry_no_text_of_people() {
+    assert_none(&telling_logs(&program()));
+}
+
+fn telling_logs(sources: &[Source]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources {
+        for level in ["trace!", "debug!", "info!", "warn!", "error!", "event!"] {
+            for at in places(&source.code, level) {
+                let values = inside_brackets(&source.code, at);
+                let line = inside_brackets(&source.code_and_strings, at);
+                let captured = line.split('{').skip(1).filter_map(|rest| words(rest).next());
+                let telling =
+                    words(values).chain(captured).find(|word| NOT_FOR_LOGS.contains(word));
+                if let Some(word) = telling {
+                    violations.push(format!(
+                        "{}:{}: logs `{word}`",
+                        source.path,
+                        source.line_at(at)
+                    ));
+                }
+            }
+        }
+    }
+    violations
+}
+
+#[test]
+fn no_provider_is_named() {
+    let providers = rules().config.providers;
+    // The dialect is called after who made it.
+    let names: Vec<&str> = providers
+        .iter()
+        .map(|provider| provider.name.as_str())
+        .filter(|name| *name != "openai")
+        .collect();
+    assert!(names.len() > 3, "{names:?}");
+    assert_none(&named_providers(&program(), &names));
+}
+
+fn named_providers(sources: &[Source], names: &[&str]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources {
+        for word in source.code_and_strings.split(|c: char| !c.is_alphanumeric()) {
+            if names.contains(&word.to_lowercase().as_str()) {
+                violations.push(format!("{}: names the provider `{word}`", source.path));
+            }
+        }
+    }
+    violations
+}
+
+#[test]
+fn queues_bodies_and_caches_are_bounded() {
+    assert_none(&unbounded(&program()));
+}
+
+fn unbounded(sources: &[Source]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources {
+        let mut complain = |at: usize, what: &str| {
+            violations.push(format!("{}:{}: {what}", source.path, source.line_at(at)));
+        };
+        for at in places_of_calls(&source.code, &["unbounded", "mpsc::channel()"]) {
+            complain(at, "a queue without a limit");
+        }
+        for at in places(&source.code, "Cache::builder") {
+            complain(at, "a cache whose limit may be forgotten; write Cache::new(limit)");
+        }
+        for at in places(&source.code, "to_bytes(") {
+            if inside_brackets(&source.code, at).contains("::MAX") {
+                complain(at, "a body without a limit");
+            }
+        }
+    }
+    violations
+}
+
+#[test]
+fn the_core_has_no_wire_types() {
+    let core = ["src/classify/", "src/plan/", "src/health/"];
+    assert_none(&wire_types(&program(), &core, "src/health/outcome.rs"));
+}
+
+fn wire_types(sources: &[Source], core: &[&str], except: &str) -> Vec<String> {
+    let core = core.iter().map(|place| (*place).to_owned()).collect::<Vec<String>>();
+    let inside =
+        sources.iter().filter(|source| is_in(&source.path, &core) && source.path != except);
+    let names =
+        inside.flat_map(|source| source.names().into_iter().map(move |named| (source, named)));
+    let wire = names.filter(|(_, named)| {
+        ["serde", "serde_json", "Serialize", "Deserialize"]
+            .iter()
+            .any(|name| is_within(&named.path, name))
+    });
+    wire.map(|(source, named)| format!("{}:{}: names `{}`", source.path, named.line, named.path))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Rule = fn(&[Source]) -> Vec<String>;
+
+    /// The number of violations of one file.
+    fn check(rule: Rule, path: &str, text: &str, expected: usize) {
+        let violations = rule(&[Source::new(path, text)]);
+        assert_eq!(violations.len(), expected, "{path}: {text}: {violations:?}");
+    }
+
+    #[test]
+    fn impurity_is_found() {
+        let rule: Rule = |sources| impurities(sources, &["src/a/".to_owned()]);
+        check(rule, "src/a/x.rs", "use std::{fmt, time::Instant}; fn f(now: Instant) {}", 0);
+        check(rule, "src/a/x.rs", "use std::{fs, time::Instant}; fn f() { Instant::now(); }", 2);
+        check(rule, "src/a/x.rs", "fn f(now: Instant) { now.elapsed(); std::env::var(x); }", 2);
+        check(rule, "src/a/x.rs", "// Instant::now\n\"std::fs::read\"", 0);
+        check(rule, "src/b.rs", "use std::fs;", 1);
+    }
+
+    #[test]
+    fn a_socket_in_a_stage_is_found() {
+        check(sockets, "src/plan/mod.rs", "use tokio::net::TcpStream;", 1);
+        check(sockets, "src/plan/mod.rs", "use tokio::{net::TcpListener, time};", 1);
+        check(sockets, "src/pipeline.rs", "reqwest::get(url)", 1);
+        check(sockets, "src/http/mod.rs", "use tokio::net::TcpListener;", 0);
+    }
+
+    #[test]
+    fn a_second_walk_is_found() {
+        let rule: Rule = |sources| elsewhere(sources, "client.send(", "src/execute/attempt.rs");
+        check(rule, "src/execute/attempt.rs", "self.client.send(x)", 0);
+        check(rule, "src/execute/attempt.rs", "self.client.send(x); self.client.send(y)", 1);
+        check(rule, "src/http/chat.rs", "client.send(x)", 1);
+        let committed: Rule = |sources| ways_on(sources, &["src/x.rs"]);
+        check(committed, "src/x.rs", "struct Committed { plan: Plan, client: Client }", 2);
+        check(committed, "src/x.rs", "struct Committed { planned: ClientError }", 0);
+    }
+
+    #[test]
+    fn a_telling_log_line_is_found() {
+        check(telling_logs, "src/x.rs", "tracing::warn!(error = %error, \"no prompt\");", 0);
+        check(telling_logs, "src/x.rs", "info!(prompt_tokens = 3, \"x\");", 0);
+        check(telling_logs, "src/x.rs", "tracing::warn!(\"about {prompt:?}\");", 1);
+        check(telling_logs, "src/x.rs", "debug!(?chat, \"x\");", 1);
+        check(telling_logs, "src/x.rs", "debug!(said = %message.text, \"x\");", 1);
+    }
+
+    #[test]
+    fn a_named_provider_is_found() {
+        let rule: Rule = |sources| named_providers(sources, &["acme"]);
+        check(rule, "src/x.rs", "set(\"ACME_API_KEY\")", 1);
+        check(rule, "src/x.rs", "// as acme does\nfn acmes() {}", 0);
+    }
+
+    #[test]
+    fn a_missing_limit_is_found() {
+        check(unbounded, "src/x.rs", "let (tx, rx) = mpsc::channel(64); to_bytes(body, limit)", 0);
+        check(unbounded, "src/x.rs", "mpsc::unbounded_channel()", 1);
+        check(unbounded, "src/x.rs", "std::sync::mpsc::channel()", 1);
+        check(unbounded, "src/x.rs", "Cache::builder().build()", 1);
+        check(unbounded, "src/x.rs", "to_bytes(body, usize::MAX)", 1);
+    }
+
+    #[test]
+    fn a_wire_type_in_the_core_is_found() {
+        let rule: Rule = |sources| wire_types(sources, &["src/plan/"], "src/plan/wire.rs");
+        check(rule, "src/plan/mod.rs", "use serde::{Deserialize, Serialize};", 2);
+        check(rule, "src/plan/mod.rs", "#[derive(Serialize)]\nstruct S;", 1);
+        check(rule, "src/plan/wire.rs", "use serde::Serialize;", 0);
+    }
+}
