@@ -1,4 +1,11 @@
 //! The one integration-test binary.
 
 mod fetch;
+mod http;
+mod main_job;
+mod process;
+mod reference;
+mod serve;
+mod shipped;
+mod skip;
 mod tidy;

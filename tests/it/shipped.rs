@@ -1,0 +1,52 @@
+//! What the project ships, loaded once for the whole test process: its rules, its examples and the real model.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail like tests")]
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, MutexGuard};
+use semroute::config;
+use semroute::embed::fetch::FetchEnv;
+use semroute::gateway::{self, Brain};
+
+/// The project's folder, which the commands' default paths are relative to.
+pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+static BRAIN: OnceLock<Mutex<Brain>> = OnceLock::new();
+
+/// The shipped rules and the model, locked because reading a text changes the model's buffers.
+///
+/// The first call fetches the model where needed and reads every example. It also leaves both in the user's cache, so that the
+/// processes which tests start afterwards start as quickly as a second start on a user's machine.
+pub(crate) fn brain() -> MutexGuard<'static, Brain> {
+    BRAIN.get_or_init(|| Mutex::new(load())).lock()
+}
+
+fn load() -> Brain {
+    let rules = Path::new(ROOT).join("rules/semroute.yaml");
+    let no_keys = |_: &str| None;
+    let loaded = config::load(&rules, &no_keys, None).expect("the shipped rules are good");
+    gateway::load_brain(Arc::new(loaded.config), &fetch_env(), &mut |_, _| {})
+        .expect("the model can be had")
+}
+
+/// The text of the shipped rules, fit to be changed and to lie in any folder.
+pub(crate) fn rules() -> String {
+    let rules = std::fs::read_to_string(Path::new(ROOT).join("rules/semroute.yaml"));
+    let rules = rules.expect("the shipped rules are there");
+    let (before, after) = ("examples: examples", format!("examples: {ROOT}/rules/examples"));
+    assert!(rules.contains(before));
+    rules.replace(before, &after)
+}
+
+/// Where models are kept and come from on this machine.
+pub(crate) fn fetch_env() -> FetchEnv {
+    FetchEnv::from_map(&environment)
+}
+
+/// The environment of the test process.
+#[expect(clippy::disallowed_methods, reason = "the one place where tests read it")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
