@@ -3,6 +3,7 @@
 mod fetch;
 mod http;
 mod main_job;
+mod openai;
 mod process;
 mod reference;
 mod serve;
