@@ -1,0 +1,26 @@
+# `just --list` shows what can be done here.
+
+# What continuous integration checks.
+check:
+    .ci/check
+
+# The tests. The official client's ones need `just venv` once.
+test *args:
+    cargo test {{ args }}
+
+# A virtual environment with the official OpenAI client, for the tests.
+venv:
+    python3 -m venv .venv
+    .venv/bin/python -m pip install -r tests/openai/requirements.txt
+
+fmt:
+    cargo fmt
+
+# The gateway, such as `just run --sandbox-down anthropic`.
+run *args:
+    cargo run --release -- serve {{ args }}
+
+# The search and the vote by size, then the whole decision beside the model's bare forward pass.
+bench:
+    cargo bench
+    cargo run --release -- bench decide
