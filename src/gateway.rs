@@ -9,7 +9,9 @@ use crate::classify::Snapshot;
 use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
-use crate::embed::{Bert, EmbedError, Embedder, LoadError, Reader, ReaderLimits, embed_examples};
+use crate::embed::{
+    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, embed_examples,
+};
 use crate::execute::Executor;
 use crate::health::HealthTable;
 use crate::index::Index;
@@ -51,9 +53,6 @@ pub struct Brain {
     pub snapshot: Arc<Snapshot>,
 }
 
-/// Hears how far the examples have been read.
-pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize);
-
 /// Fetches and loads the local model, and reads the examples. Takes seconds the first time, and blocks.
 ///
 /// # Errors
@@ -63,10 +62,10 @@ pub fn load_brain(
     env: &FetchEnv,
     on_progress: OnProgress<'_>,
 ) -> Result<Brain, BuildError> {
-    let mut embedder = load_embedder(&config.embedder.model, env)?;
+    let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
     let folder = vectors_folder(&env.cache);
-    let vectors = embed_examples(&mut embedder, &texts, &folder, on_progress)?;
+    let vectors = embed_examples(&embedder, &texts, &folder, on_progress)?;
     let index = Index::build(vectors);
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })

@@ -67,7 +67,7 @@ fn read_texts(file: &std::path::Path) -> anyhow::Result<Vec<String>> {
 
 /// Alternates the two measurements prompt by prompt, so that whatever else the machine does weighs on both.
 fn measure(brain: Brain, texts: &[String]) -> anyhow::Result<Value> {
-    let Brain { mut embedder, snapshot } = brain;
+    let Brain { embedder, snapshot } = brain;
     let (mut forward, mut whole, mut search) = (Vec::new(), Vec::new(), Vec::new());
     let mut on_progress = progress("deciding");
     for (done, text) in texts.iter().enumerate() {

@@ -69,19 +69,19 @@ fn read_rows(file: &Path) -> anyhow::Result<Vec<TestRow>> {
 }
 
 fn judge(brain: Brain, rows: &[TestRow]) -> anyhow::Result<Vec<Judged>> {
-    let Brain { mut embedder, snapshot } = brain;
+    let Brain { embedder, snapshot } = brain;
     let mut on_progress = progress("deciding");
     let mut judged = Vec::with_capacity(rows.len());
     for (done, row) in rows.iter().enumerate() {
         on_progress(done, rows.len());
-        judged.push(judge_row(&mut embedder, &snapshot, row)?);
+        judged.push(judge_row(&embedder, &snapshot, row)?);
     }
     on_progress(rows.len(), rows.len());
     Ok(judged)
 }
 
 fn judge_row(
-    embedder: &mut dyn Embedder,
+    embedder: &dyn Embedder,
     snapshot: &Snapshot,
     row: &TestRow,
 ) -> anyhow::Result<Judged> {

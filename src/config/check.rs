@@ -361,7 +361,7 @@ fn step(place: usize) -> String {
 fn bad_url(url: &str) -> Option<&'static str> {
     const WANTED: &str = "not an address; write one such as `https://api.example.com/v1`";
     let has_scheme = url.starts_with("https://") || url.starts_with("http://");
-    let parsed = reqwest::Url::parse(url).ok().filter(|_| has_scheme);
+    let parsed = url::Url::parse(url).ok().filter(|_| has_scheme);
     let Some(parsed) = parsed else { return Some(WANTED) };
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Some("carries a user or password; put the key under api_key");

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use bert::{Bert, LoadError, WeightsError};
 pub use reader::{Reader, ReaderLimits};
-pub use vectors::embed_examples;
+pub use vectors::{OnProgress, embed_examples};
 
 /// A text as a direction: a vector of length 1, finite in every component.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,13 +70,14 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// A model that turns texts into embeddings. It may take long and is never called on an async thread.
-pub trait Embedder: Send + 'static {
+/// A model that turns texts into embeddings. It may take long and is never called on an async thread; several threads may
+/// use it at once.
+pub trait Embedder: Send + Sync + 'static {
     /// One embedding.
     ///
     /// # Errors
     /// When the text cannot be tokenized or the model fails; the embedder stays usable.
-    fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError>;
+    fn embed(&self, text: &str) -> Result<Embedding, EmbedError>;
 
     /// Names the model and everything that changes its vectors, such as how texts are cut.
     fn fingerprint(&self) -> &str;

@@ -43,7 +43,7 @@ impl Reader {
     pub fn start(embedder: impl Embedder, limits: ReaderLimits) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new().name("embedder".to_owned());
-        thread.spawn(move || run(embedder, jobs))?;
+        thread.spawn(move || run(&embedder, jobs))?;
         Ok(Self { queue, recent: Cache::new(REMEMBERED), limits })
     }
 
@@ -79,7 +79,7 @@ impl Reader {
     }
 }
 
-fn run(mut embedder: impl Embedder, mut jobs: mpsc::Receiver<Job>) {
+fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.blocking_recv() {
         // Nobody waits any more: the deadline passed or the caller left.
         if job.answer.is_closed() {
@@ -95,18 +95,20 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc as gate;
 
+    use parking_lot::Mutex;
+
     use super::*;
 
     /// Waits for a permission before each answer, so that tests decide the order of events.
     struct Gated {
-        gate: gate::Receiver<()>,
+        gate: Mutex<gate::Receiver<()>>,
         calls: Arc<AtomicUsize>,
     }
 
     impl Embedder for Gated {
-        fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError> {
+        fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
-            self.gate.recv().map_err(|_closed| EmbedError::Stopped)?;
+            self.gate.lock().recv().map_err(|_closed| EmbedError::Stopped)?;
             assert_ne!(text, "panic", "asked to");
             Embedding::new(vec![1.0, 2.0])
         }
@@ -119,7 +121,7 @@ mod tests {
     fn start(deadline_ms: u64) -> (Reader, gate::Sender<()>, Arc<AtomicUsize>) {
         let (open, gate) = gate::channel();
         let calls = Arc::new(AtomicUsize::new(0));
-        let embedder = Gated { gate, calls: Arc::clone(&calls) };
+        let embedder = Gated { gate: Mutex::new(gate), calls: Arc::clone(&calls) };
         let limits = ReaderLimits { deadline: Duration::from_millis(deadline_ms) };
         (Reader::start(embedder, limits).expect("a thread"), open, calls)
     }

@@ -127,7 +127,7 @@ impl Bert {
 }
 
 impl Embedder for Bert {
-    fn embed(&mut self, text: &str) -> Result<Embedding, EmbedError> {
+    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
         Embedding::new(self.forward(&self.tokens(text)?)?)
     }
 
