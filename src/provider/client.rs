@@ -3,6 +3,7 @@
 //! Redirects are never followed, because keys in headers of their own would follow them; nothing is decompressed, because
 //! compression holds tokens back; no timer of the library covers a whole answer, because answers stream for minutes.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -22,7 +23,10 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Sends requests to providers.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    /// Through the proxy of the environment, where one is set.
+    far: reqwest::Client,
+    /// Without a proxy: to another machine, this machine's own addresses mean another thing.
+    near: reqwest::Client,
 }
 
 /// Why there is no response, or no more of it.
@@ -60,16 +64,18 @@ impl Client {
     /// # Errors
     /// When the operating system's certificates cannot be read.
     pub fn new(connect: Duration) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(connect)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_keepalive(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("semroute/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(ClientError::Setup)?;
-        Ok(Self { http })
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(connect)
+                .pool_idle_timeout(POOL_IDLE)
+                .tcp_keepalive(Duration::from_secs(30))
+                .tcp_nodelay(true)
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("semroute/", env!("CARGO_PKG_VERSION")))
+        };
+        let far = builder().build().map_err(ClientError::Setup)?;
+        let near = builder().no_proxy().build().map_err(ClientError::Setup)?;
+        Ok(Self { far, near })
     }
 
     /// Sends a request and waits for the head of the response.
@@ -81,8 +87,9 @@ impl Client {
         provider: &Provider,
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
+        let http = if is_on_this_machine(&encoded.url) { &self.near } else { &self.far };
         let mut request =
-            self.http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
+            http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
         match &provider.credential {
             Credential::Key(key) => request = request.header(AUTHORIZATION, bearer(key)?),
             Credential::NotNeeded | Credential::Unset { .. } => {}
@@ -95,6 +102,13 @@ impl Client {
             Err(error) => Err(ClientError::Broken(error.without_url())),
         }
     }
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    let Some(host) = url.as_ref().and_then(reqwest::Url::host_str) else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn bearer(key: &Secret) -> Result<HeaderValue, ClientError> {
@@ -201,6 +215,16 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
         }
         assert_eq!(retry_after(&map).map(|hint| hint.as_secs_f64()), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_addresses() {
+        for near in ["http://127.0.0.1:8000/v1", "http://LOCALHOST/v1", "http://[::1]:1/v1"] {
+            assert!(is_on_this_machine(near), "{near}");
+        }
+        for far in ["https://127.0.0.1.example.com/v1", "http://10.0.0.1/v1", "localhost"] {
+            assert!(!is_on_this_machine(far), "{far}");
+        }
     }
 
     #[test]

@@ -69,6 +69,15 @@ async fn a_provider_that_is_down_is_walked_around() {
     assert!(answer.header("target").starts_with("openai/"), "{}", answer.header("target"));
 }
 
+#[tokio::test]
+async fn a_proxy_for_the_network_is_not_asked_for_this_machine() {
+    let mut command = serve(&[]);
+    command.env("HTTP_PROXY", "http://127.0.0.1:9").env("ALL_PROXY", "http://127.0.0.1:9");
+    let gateway = Gateway::start(command).await;
+    let answer = post(&format!("{}/chat/completions", gateway.url), &chat(MEDICAL)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_stream_in_flight_is_completed_before_the_process_stops() {
