@@ -9,12 +9,11 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{ConfigArgs, Ran, environment, fetch_env, progress};
 use crate::config::{self, Config, Credential};
 use crate::gateway;
-use crate::http::{App, is_local, serve_admin, serve_data, serve_sandbox};
+use crate::http::{App, Startup, is_local, serve_admin, serve_data, serve_sandbox};
 
 /// Longest time that answers under way may take after the first signal to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
@@ -64,25 +63,27 @@ fn start_logging() {
 }
 
 async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    // Listening comes first: a port in use should be known before a model is fetched.
+    // Listening comes first: a port in use should be known before a model is fetched, and operators may watch the start.
     let listener = listen(args.listen, "--listen").await?;
     let admin_listener = listen(args.admin_listen, "--admin-listen").await?;
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (config, providers) = load(args, &stop, &tasks).await?;
-    check_exposure(&config, args.listen)?;
+    let addresses = (listener.local_addr()?, admin_listener.local_addr()?);
+    let (startup, end) = (Startup::default(), CancellationToken::new());
+    tokio::spawn(serve_admin(admin_listener, startup.clone(), end.clone()));
+    let (config, providers) = load(args, &end).await?;
+    check_exposure(&config, args)?;
     let brain = tokio::task::block_in_place(|| {
         gateway::load_brain(Arc::clone(&config), &fetch_env(), &mut progress("reading examples"))
     })?;
     let app = App::new(gateway::start(brain.embedder, brain.snapshot)?);
-    let addresses = (listener.local_addr()?, admin_listener.local_addr()?);
-    tasks.spawn(serve_admin(admin_listener, Arc::clone(&app), stop.clone()));
-    let data = tasks.spawn(serve_data(listener, Arc::clone(&app), stop.clone()));
+    startup.complete(Arc::clone(&app));
+    let drain = CancellationToken::new();
+    let data = tokio::spawn(serve_data(listener, Arc::clone(&app), drain.clone()));
     welcome(out, &config, addresses, &providers)?;
 
     stop_signal().await?;
     app.drain();
     writeln!(out, "stopping when the answers under way are complete; a second signal stops now")?;
-    stop.cancel();
+    drain.cancel();
     tokio::select! {
         done = tokio::time::timeout(DRAIN_MAX, data) => match done {
             Ok(served) => served.context("the listener's task ended")?.context("the listener failed")?,
@@ -90,6 +91,8 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         },
         second = stop_signal() => second?,
     }
+    // Operators and simulated providers are needed until the last answer is complete.
+    end.cancel();
     Ok(())
 }
 
@@ -111,8 +114,7 @@ enum Providers {
 /// The configuration, and who answers for its providers.
 async fn load(
     args: &ServeArgs,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
+    end: &CancellationToken,
 ) -> anyhow::Result<(Arc<Config>, Providers)> {
     let path = &args.config.config;
     let loaded = config::load(path, &environment, None)?;
@@ -130,7 +132,7 @@ async fn load(
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot start the sandbox")?;
     let address = format!("http://{}", listener.local_addr()?);
-    tasks.spawn(serve_sandbox(listener, args.sandbox_down.clone(), stop.clone()));
+    tokio::spawn(serve_sandbox(listener, args.sandbox_down.clone(), end.clone()));
     let simulated = config::load(path, &environment, Some(&address))?;
     Ok((Arc::new(simulated.config), Providers::Simulated { remedy }))
 }
@@ -144,13 +146,21 @@ fn unset_keys(config: &Config) -> Vec<&str> {
     unset.collect()
 }
 
-/// An open gateway on a network would let strangers spend the operator's money.
-fn check_exposure(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+/// An open gateway on a network would let strangers spend the operator's money, and an open status page tell them about it.
+fn check_exposure(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let server = &config.server;
-    if !is_local(address) && server.api_keys.is_empty() && !server.allow_open {
+    if !is_local(args.listen) && server.api_keys.is_empty() && !server.allow_open {
         bail!(
-            "{address} can be reached from other machines and no caller key is set; \
-             set SEMROUTE_API_KEY (server.api_keys), or server.allow_open: true"
+            "{} can be reached from other machines and no caller key is set; \
+             set SEMROUTE_API_KEY (server.api_keys), or server.allow_open: true",
+            args.listen
+        );
+    }
+    if !is_local(args.admin_listen) && !server.allow_open_admin {
+        bail!(
+            "{} can be reached from other machines and the operators' pages ask for no key; \
+             listen on 127.0.0.1, or set server.allow_open_admin: true",
+            args.admin_listen
         );
     }
     Ok(())

@@ -101,6 +101,7 @@ impl Check<'_, '_, '_> {
         Server {
             api_keys,
             allow_open: raw.server.allow_open,
+            allow_open_admin: raw.server.allow_open_admin,
             body_bytes_max: raw.server.body_bytes_max,
             in_flight_max: raw.server.in_flight_max,
         }

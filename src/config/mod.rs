@@ -60,6 +60,8 @@ pub struct Server {
     pub api_keys: Vec<Secret>,
     /// Serve a non-loopback address without any key.
     pub allow_open: bool,
+    /// Serve operators on a non-loopback address.
+    pub allow_open_admin: bool,
     /// Longest accepted request body.
     pub body_bytes_max: usize,
     /// Most requests in flight; one more is answered 503.

@@ -61,6 +61,8 @@ pub(super) struct RawServer {
     pub(super) api_keys: Vec<RawSecret>,
     /// Serve a non-loopback address although no key is set.
     pub(super) allow_open: bool,
+    /// Serve operators on a non-loopback address; their pages ask for no key and change nothing.
+    pub(super) allow_open_admin: bool,
     /// Longest accepted request body, in bytes.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub(super) body_bytes_max: usize,
@@ -74,6 +76,7 @@ impl Default for RawServer {
         Self {
             api_keys: Vec::new(),
             allow_open: false,
+            allow_open_admin: false,
             body_bytes_max: 10 * 1024 * 1024,
             in_flight_max: 1024,
         }

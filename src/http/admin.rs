@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::App;
+use super::{App, Startup};
 use crate::config::Tier;
 use crate::health::{HealthView, Shut, Standing};
 
@@ -17,8 +17,27 @@ pub(super) async fn livez() -> &'static str {
     "ok"
 }
 
-/// New requests are welcome. A dead embedder is no reason to refuse: the default tier still answers.
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
+/// The start is complete.
+pub(super) async fn startupz(State(startup): State<Startup>) -> Response {
+    if startup.app().is_some() { "ok".into_response() } else { starting() }
+}
+
+/// New requests are welcome, asked by an operator.
+pub(super) async fn readyz(State(startup): State<Startup>) -> Response {
+    startup.app().map_or_else(starting, |app| readiness(app))
+}
+
+/// The same, asked on the callers' listener, which serves only once the start is complete.
+pub(super) async fn readyz_for_callers(State(app): State<Arc<App>>) -> Response {
+    readiness(&app)
+}
+
+fn starting() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "starting").into_response()
+}
+
+/// A dead embedder is no reason to refuse: the default tier still answers.
+fn readiness(app: &App) -> Response {
     if app.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
@@ -27,7 +46,8 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Everything about the gateway that is not about one request.
-pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn status(State(startup): State<Startup>) -> Response {
+    let Some(app) = startup.app() else { return starting() };
     let (pipeline, now) = (&app.pipeline, Instant::now());
     let (snapshot, health) = (&pipeline.snapshot, pipeline.health.view(now));
     let config = snapshot.config();

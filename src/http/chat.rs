@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::App;
@@ -16,6 +17,8 @@ use crate::execute::Reply;
 use crate::pipeline::Incoming;
 use crate::receipt::{End, Receipt};
 
+/// Longest time for a body to arrive. A slow one holds a place among the requests in flight.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time that a caller may ask for; more is no deadline.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -78,10 +81,7 @@ async fn answer(
     if headers.contains_key("x-semroute-dry-run") {
         return prepare(app, headers, body, receipt).await.map(Answered::Whole);
     }
-    let permit = Arc::clone(&app.in_flight).try_acquire_owned().map_err(|_full| {
-        let message = format!("{} requests are in flight already", app.in_flight_max);
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(1)
-    })?;
+    let permit = enter(app)?;
     let body = read_body(app, headers, body).await?;
     let incoming = incoming(headers, &body, receipt.received)?;
     let (chat, reply) = app.pipeline.answer(&incoming, receipt).await?;
@@ -104,10 +104,19 @@ async fn prepare(
     body: Body,
     receipt: &mut Receipt,
 ) -> Result<String, ApiError> {
+    let _permit = enter(app)?;
     let body = read_body(app, headers, body).await?;
     let incoming = incoming(headers, &body, receipt.received)?;
     app.pipeline.prepare(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
+}
+
+/// A place among the requests in flight, or a refusal at once: waiting in line would help nobody.
+fn enter(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    Arc::clone(&app.in_flight).try_acquire_owned().map_err(|_full| {
+        let message = format!("{} requests are in flight already", app.in_flight_max);
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(1)
+    })
 }
 
 async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
@@ -127,17 +136,23 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
         return Err(ApiError::new(status, "unsupported_media_type", message));
     }
     let limit = app.body_bytes_max;
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let too_long = announced
-        .and_then(|length| length.parse::<usize>().ok())
-        .is_some_and(|length| length > limit);
-    let read = if too_long { None } else { axum::body::to_bytes(body, limit).await.ok() };
-    read.ok_or_else(|| {
+    let too_large = || {
         let message = format!(
             "the body is longer than {limit} bytes, or broke off; see server.body_bytes_max"
         );
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
-    })
+    };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let read = tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, limit)).await;
+    let read = read.map_err(|_elapsed| {
+        let message = format!("the body did not come within {} s", BODY_TIME_MAX.as_secs());
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
+    })?;
+    read.map_err(|_too_long_or_broken| too_large())
 }
 
 fn incoming<'a>(

@@ -12,8 +12,8 @@ mod sandbox;
 mod stream;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -79,30 +79,47 @@ pub async fn serve_data(
         .merge(routes)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), auth::check))
         .route("/livez", get(admin::livez))
-        .route("/readyz", get(admin::readyz))
+        .route("/readyz", get(admin::readyz_for_callers))
         .fallback(error::unknown_url)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(app);
     serve(listener, router, stop).await
 }
 
-/// Serves operators until `stop`.
+/// The gateway as operators see it: not there until its start is complete.
+#[derive(Debug, Clone, Default)]
+pub struct Startup(Arc<OnceLock<Arc<App>>>);
+
+impl Startup {
+    /// From now on the gateway serves.
+    pub fn complete(&self, app: Arc<App>) {
+        // Set once: a process starts once.
+        drop(self.0.set(app));
+    }
+
+    fn app(&self) -> Option<&Arc<App>> {
+        self.0.get()
+    }
+}
+
+/// Serves operators until `stop`, from before the gateway itself serves.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve_admin(
     listener: TcpListener,
-    app: Arc<App>,
+    startup: Startup,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz))
-        .route("/startupz", get(admin::livez))
+        .route("/startupz", get(admin::startupz))
         .route("/health", get(admin::readyz))
         .route("/status", get(admin::status))
         .fallback(error::unknown_url)
-        .with_state(app);
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(startup);
     serve(listener, router, stop).await
 }
 

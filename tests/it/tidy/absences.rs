@@ -88,8 +88,7 @@ fn sockets(sources: &[Source]) -> Vec<String> {
         outside.flat_map(|source| source.names().into_iter().map(move |named| (source, named)));
     let opens = |name: &str| SOCKETS.iter().any(|socket| is_within(name, socket));
     // The library's URL type only takes an address apart.
-    let opening =
-        names.filter(|(_, named)| opens(&named.path) && !is_within(&named.path, "reqwest::Url"));
+    let opening = names.filter(|(_, named)| opens(&named.path));
     opening
         .map(|(source, named)| format!("{}:{}: names `{}`", source.path, named.line, named.path))
         .collect()
