@@ -64,8 +64,7 @@ async fn every_prompt_is_answered_while_the_first_provider_of_every_tier_is_dead
     let failed: Vec<&Served> =
         served.iter().filter(|one| one.reason == "embedder_failed").collect();
     assert_eq!(failed.len(), 0, "the embedder was late or busy");
-    let brain = brain();
-    for tier in &brain.snapshot.config().tiers {
+    for tier in &brain().snapshot.config().tiers {
         let walked = served.iter().any(|one| one.tier == tier.name && one.attempts > 1);
         assert!(walked, "no failover in tier {}", tier.name);
     }
@@ -104,8 +103,7 @@ fn rows() -> Option<Vec<Row>> {
 }
 
 fn first_providers() -> BTreeSet<String> {
-    let brain = brain();
-    let first = brain.snapshot.config().tiers.iter().map(|tier| &tier.targets[0]);
+    let first = brain().snapshot.config().tiers.iter().map(|tier| &tier.targets[0]);
     first.map(|target| target.provider.name.clone()).collect()
 }
 

@@ -14,7 +14,7 @@ fn the_official_client_is_content() {
              or name an interpreter that has it in SEMROUTE_TEST_PYTHON";
         return skip("the official openai client against the gateway", remedy);
     };
-    drop(brain());
+    brain();
     let env = fetch_env();
     let mut script = Command::new(python);
     script.arg("tests/openai/test_sdk.py").arg(env!("CARGO_BIN_EXE_semroute")).current_dir(ROOT);

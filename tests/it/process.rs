@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command line of the real binary, with nothing from this process's environment but the model's cache.
 pub(crate) fn semroute(args: &[&str]) -> Command {
-    drop(brain());
+    brain();
     let env = shipped::fetch_env();
     let mut command = Command::new(env!("CARGO_BIN_EXE_semroute"));
     command.args(args).current_dir(ROOT).env_clear().kill_on_drop(true);

@@ -56,8 +56,7 @@ fn a_prompt_is_nearest_to_itself_and_nearer_to_its_own_kind() {
 
 #[test]
 fn the_shipped_examples_are_found_through_the_graph() {
-    let brain = brain();
-    let index = brain.snapshot.index();
+    let index = brain().snapshot.index();
     assert!(index.uses_graph(), "{index:?}");
     assert!(index.recall() >= 0.98, "{}", index.recall());
 }

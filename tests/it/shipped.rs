@@ -5,7 +5,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, MutexGuard};
 use semroute::config;
 use semroute::embed::fetch::FetchEnv;
 use semroute::gateway::{self, Brain};
@@ -13,14 +12,14 @@ use semroute::gateway::{self, Brain};
 /// The project's folder, which the commands' default paths are relative to.
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-static BRAIN: OnceLock<Mutex<Brain>> = OnceLock::new();
+static BRAIN: OnceLock<Brain> = OnceLock::new();
 
-/// The shipped rules and the model, locked because reading a text changes the model's buffers.
+/// The shipped rules and the model.
 ///
 /// The first call fetches the model where needed and reads every example. It also leaves both in the user's cache, so that the
 /// processes which tests start afterwards start as quickly as a second start on a user's machine.
-pub(crate) fn brain() -> MutexGuard<'static, Brain> {
-    BRAIN.get_or_init(|| Mutex::new(load())).lock()
+pub(crate) fn brain() -> &'static Brain {
+    BRAIN.get_or_init(load)
 }
 
 fn load() -> Brain {

@@ -26,7 +26,7 @@ const MEDICAL: &str = "Can I take ibuprofen with my blood thinner?";
 
 #[tokio::test]
 async fn without_a_key_the_sandbox_answers_and_says_so() {
-    drop(brain());
+    brain();
     let started = Instant::now();
     let gateway = Gateway::start(serve(&[])).await;
     let answer = post(&format!("{}/chat/completions", gateway.url), &chat(MEDICAL)).await;
