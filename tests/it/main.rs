@@ -1,4 +1,5 @@
 //! The one integration-test binary.
 
+mod failover;
 mod fetch;
 mod support;
