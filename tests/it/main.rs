@@ -3,3 +3,4 @@
 mod failover;
 mod fetch;
 mod support;
+mod surface;
