@@ -8,7 +8,7 @@ use super::stream::Pending;
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
 use crate::config::Target;
-use crate::health::{Outcome, Phase, ProviderError, classify};
+use crate::health::{Outcome, Phase, ProviderError, classify, classify_in_band};
 use crate::provider::{ClientError, Response, encode};
 
 /// What a call that succeeded gives.
@@ -112,17 +112,13 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
     Failure { outcome, status, error: ProviderError::default() }
 }
 
-/// An error inside a 200: as if its own code had been the status, where it has one.
 pub(super) fn from_chunk(error: &ChunkError) -> Failure {
     match error {
         ChunkError::Malformed(_) => bad_reply(),
         ChunkError::InBand { json } => {
-            let said = ProviderError::parse(json);
-            let code = said.code.as_deref().and_then(|code| code.parse::<u16>().ok());
-            let status = code.filter(|code| (400..600).contains(code));
-            let outcome =
-                status.map_or(Outcome::InBandError, |status| classify(status, &said, None));
-            Failure { outcome, status, error: said }
+            let error = ProviderError::parse(json);
+            let (outcome, status) = classify_in_band(&error);
+            Failure { outcome, status, error }
         }
     }
 }

@@ -66,6 +66,14 @@ async fn an_error_event_is_told_in_the_providers_words() {
 }
 
 #[tokio::test]
+async fn an_error_event_after_the_finish_reason_is_still_an_error() {
+    for code in ["null", "503"] {
+        let event = format!(r#"{{"error":{{"message":"too late","code":{code}}}}}"#);
+        break_off("error event", |act| act.finishes().event(&event).done().end()).await;
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_never_ends_is_told_in_the_stream() {
     let megabyte = vec![b'a'; 1024 * 1024];
     break_off("endless", |act| (0..9).fold(act, |act, _| act.raw(&megabyte)).and_hang()).await;

@@ -49,6 +49,29 @@ async fn a_stream_that_begins_with_an_error_is_followed_by_the_next_target() {
 }
 
 #[tokio::test]
+async fn an_error_event_means_what_its_code_says() {
+    let error = |code: &str| format!(r#"{{"error":{{"message":"x","code":{code}}}}}"#);
+    for (code, remembered) in
+        [("429", "rate_limited"), (r#""insufficient_quota""#, "rate_limited"), ("401", "failing")]
+    {
+        let act = Act::stream().role().event(&error(code)).end();
+        check(fault("error event", act, remembered), &streamed("hi")).await;
+    }
+}
+
+#[tokio::test]
+async fn content_that_a_stream_refuses_is_not_sent_to_another_target() {
+    let refused = r#"{"error":{"message":"not that","code":"content_filter"}}"#;
+    let a = Upstream::always("a", Act::stream().role().event(refused).end()).await;
+    let b = Upstream::start("b").await;
+    let gateway = Gateway::with(&[&a, &b], super::one_failure_is_enough).await;
+    let answer = gateway.ask(&streamed("hi")).await;
+    assert_eq!((answer.status, answer.error()["code"].as_str()), (400, Some("content_filter")));
+    assert_eq!((a.call_count(), b.call_count()), (1, 0));
+    assert_eq!(gateway.state(&a).await, "ready");
+}
+
+#[tokio::test]
 async fn a_stream_without_content_in_time_is_followed_by_the_next_target() {
     let tick = Duration::from_millis(40);
     let comments = |act: Act| (0..50).fold(act, |act, _| act.raw(b": keep-alive\n\n").wait(tick));
