@@ -45,7 +45,7 @@ impl Executor {
         let whole = Limit::new(deadline, Phase::Total, deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
-        let completion = Completion::parse(body).map_err(|error| from_chunk(&error))?;
+        let completion = Completion::parse(body).map_err(|error| from_chunk(&error, &response))?;
         if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
     }
 
@@ -55,7 +55,7 @@ impl Executor {
             Err(failure) => failure,
             Ok(Err(error)) => from_client(&error, Some(response.status())),
             Ok(Ok(body)) => match Completion::parse(body) {
-                Err(error) => from_chunk(&error),
+                Err(error) => from_chunk(&error, &response),
                 Ok(_) => bad_reply(),
             },
         }
@@ -95,7 +95,8 @@ async fn expect_ok(mut response: Response, idle: Duration) -> Result<Response, F
         return Ok(response);
     }
     let retry_after = response.retry_after();
-    let error = ProviderError::parse(&response.read_error(idle).await);
+    let said = response.read_error(idle).await;
+    let error = ProviderError::parse(&response.without_key(&said));
     Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
 }
 
@@ -112,11 +113,11 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
     Failure { outcome, status, error: ProviderError::default() }
 }
 
-pub(super) fn from_chunk(error: &ChunkError) -> Failure {
+pub(super) fn from_chunk(error: &ChunkError, response: &Response) -> Failure {
     match error {
         ChunkError::Malformed(_) => bad_reply(),
         ChunkError::InBand { json } => {
-            let error = ProviderError::parse(json);
+            let error = ProviderError::parse(&response.without_key(json));
             let (outcome, status) = classify_in_band(&error);
             Failure { outcome, status, error }
         }

@@ -177,7 +177,7 @@ impl Source {
                     Err(ChunkError::Malformed(_)) if self.malformed < MALFORMED_MAX => {
                         self.malformed += 1;
                     }
-                    Err(error) => return Err(from_chunk(&error)),
+                    Err(error) => return Err(from_chunk(&error, &self.response)),
                 }
             }
             if self.ended {

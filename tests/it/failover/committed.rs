@@ -74,6 +74,15 @@ async fn an_error_event_after_the_finish_reason_is_still_an_error() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_providers_words_is_not_passed_on() {
+    for code in ["null", "401", r#""invalid_api_key""#] {
+        let event = format!(r#"{{"error":{{"message":"bad key key-of-a!","code":{code}}}}}"#);
+        let (answer, _) = break_off("error event", |act| act.event(&event).end()).await;
+        assert!(!answer.body.contains("key-of-a"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_never_ends_is_told_in_the_stream() {
     let megabyte = vec![b'a'; 1024 * 1024];
     break_off("endless", |act| (0..9).fold(act, |act, _| act.raw(&megabyte)).and_hang()).await;

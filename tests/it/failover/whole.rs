@@ -95,15 +95,14 @@ async fn a_whole_200_that_is_no_answer_is_followed_by_the_next_target() {
 
 /// The request is wrong or unwanted, so nobody else is asked, and the caller reads the provider's own words.
 async fn check_final(status: u16, code: &str, body: &Value) {
-    let said =
-        json!({"error": {"message": "not so", "type": "t", "param": "messages", "code": code}});
+    let said = json!({"error": {"message": "not so, key-of-a", "type": "t", "param": "messages", "code": code}});
     let a = Upstream::always("a", Act::status(status, &said.to_string())).await;
     let b = Upstream::start("b").await;
     let gateway = Gateway::with(&[&a, &b], super::one_failure_is_enough).await;
     let answer = gateway.ask(body).await;
     let error = answer.error();
     assert_eq!((answer.status, error["code"].as_str()), (status, Some(code)));
-    assert_eq!((&error["message"], &error["param"]), (&json!("not so"), &json!("messages")));
+    assert_eq!((&error["message"], &error["param"]), (&json!("not so, [key]"), &json!("messages")));
     assert_eq!(error["type"], "invalid_request_error");
     assert_eq!(answer.header("x-semroute-attempts"), "1");
     assert_eq!(answer.header("x-semroute-target"), "a/model-a");
