@@ -50,6 +50,10 @@ async fn when_every_target_fails_the_last_failure_names_the_status() {
 async fn when_every_target_is_rate_limited_the_caller_waits_for_the_first_of_them() {
     check([limited("9"), limited("4")], (429, "rate_limit_exceeded", "4")).await;
     check([limited("4"), limited("9")], (429, "rate_limit_exceeded", "4")).await;
+    // What a provider asks for is followed within limits, and the caller is told what will be done.
+    check([limited("1e9"), limited("1e9")], (429, "rate_limit_exceeded", "300")).await;
+    check([limited("0"), limited("9")], (429, "rate_limit_exceeded", "1")).await;
+    check([limited("soon"), limited("9")], (429, "rate_limit_exceeded", "5")).await;
 }
 
 #[tokio::test]
