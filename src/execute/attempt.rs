@@ -1,7 +1,5 @@
 //! One call to one target: send, read the head, and then either the whole answer or the start of a stream.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::stream::Pending;
@@ -33,7 +31,7 @@ impl Executor {
         let limit = Limit::new(started + wait, phase, deadline);
         let sent = self.client.send(&target.provider, encode(chat, target));
         let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
-        let mut response = expect_ok(response, self.timers.idle).await?;
+        let mut response = self.expect_ok(response, limit).await?;
         if chat.stream() {
             if !response.is_event_stream() {
                 return Err(self.not_a_stream(response, limit).await);
@@ -47,6 +45,18 @@ impl Executor {
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
         let completion = Completion::parse(body).map_err(|error| from_chunk(&error, &response))?;
         if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
+    }
+
+    async fn expect_ok(&self, mut response: Response, limit: Limit) -> Result<Response, Failure> {
+        let status = response.status();
+        if status == 200 {
+            return Ok(response);
+        }
+        let retry_after = response.retry_after();
+        // The status says enough if the words do not come in time.
+        let said = limit.hold(response.read_error(self.timers.idle)).await.unwrap_or_default();
+        let error = ProviderError::parse(&response.without_key(&said));
+        Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
     }
 
     /// A provider that answers a streamed request with one body usually reports an error in it.
@@ -87,17 +97,6 @@ impl Limit {
         let outcome = Outcome::TimedOut(self.phase);
         Failure { outcome, status: None, error: ProviderError::default() }
     }
-}
-
-async fn expect_ok(mut response: Response, idle: Duration) -> Result<Response, Failure> {
-    let status = response.status();
-    if status == 200 {
-        return Ok(response);
-    }
-    let retry_after = response.retry_after();
-    let said = response.read_error(idle).await;
-    let error = ProviderError::parse(&response.without_key(&said));
-    Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
 }
 
 pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {

@@ -114,6 +114,21 @@ async fn a_caller_in_a_hurry_cannot_set_a_target_aside() {
 }
 
 #[tokio::test]
+async fn an_error_without_an_end_is_cut_at_the_deadline() {
+    let head = Act::bytes(b"HTTP/1.1 500 Said\r\ncontent-length: 999\r\n\r\n");
+    let tick = Duration::from_millis(20);
+    let a = Upstream::always("a", (0..200).fold(head, |act, _| act.raw(b" ").wait(tick))).await;
+    let (b, body) = (Upstream::start("b").await, chat("hi"));
+    let gateway = Gateway::over(&[&a, &b]).await;
+    let hurried = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "100")]).await;
+    assert_eq!((hurried.status, b.call_count()), (504, 0));
+    a.until_abandoned(1).await;
+    let started = Instant::now();
+    assert_eq!(gateway.ask(&body).await.said(), "b answers");
+    assert!((500..900).contains(&started.elapsed().as_millis()), "answer_ms holds");
+}
+
+#[tokio::test]
 async fn two_hundred_callers_all_get_an_answer_with_one_target_of_three_down() {
     for down in [Act::status(503, ""), Act::reset(), Act::stream().role().end()] {
         let (a, b) = (Upstream::always("a", down).await, Upstream::start("b").await);
