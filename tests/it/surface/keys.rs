@@ -70,6 +70,7 @@ async fn a_wrong_key_is_refused() {
         ("authorization", "Bearer first-key2"),
         ("authorization", "Bearer FIRST-KEY"),
         ("authorization", "Bearer ' OR '1'='1"),
+        ("authorization", "Bearer schlüssel"),
         ("authorization", long.as_str()),
         ("x-api-key", "wrong"),
         ("api-key", "wrong"),
@@ -77,6 +78,16 @@ async fn a_wrong_key_is_refused() {
         check_refused(&gateway.ask_with(&chat("hi"), &[header]).await, "invalid_api_key");
     }
     assert_eq!(a.call_count(), 0);
+}
+
+#[tokio::test]
+async fn two_keys_in_one_header_are_refused() {
+    let a = Upstream::start("a").await;
+    let gateway = guarded(&a).await;
+    for keys in [["Bearer wrong", "Bearer first-key"], ["Bearer first-key", "Bearer wrong"]] {
+        let both = keys.map(|key| ("authorization", key));
+        check_refused(&gateway.ask_with(&chat("hi"), &both).await, "invalid_api_key");
+    }
 }
 
 #[tokio::test]
