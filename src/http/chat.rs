@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::App;
@@ -131,13 +132,28 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
     let too_long = announced
         .and_then(|length| length.parse::<usize>().ok())
         .is_some_and(|length| length > limit);
-    let read = if too_long { None } else { axum::body::to_bytes(body, limit).await.ok() };
-    read.ok_or_else(|| {
-        let message = format!(
-            "the body is longer than {limit} bytes, or broke off; see server.body_bytes_max"
-        );
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
-    })
+    if too_long { Err(too_large(limit)) } else { collect(body, limit).await }
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_broken| {
+            let message = "the body broke off, or its chunks are not well formed";
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
+        })?;
+        if whole.len() + piece.len() > limit {
+            return Err(too_large(limit));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is longer than {limit} bytes; see server.body_bytes_max");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
 }
 
 fn incoming<'a>(

@@ -57,6 +57,16 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_well_formed_is_not_called_too_long() {
+    let a = Upstream::start("a").await;
+    let gateway = Gateway::over(&[&a]).await;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\
+                Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = gateway.raw(format!("{head}no number\r\n").as_bytes()).await;
+    check_raw(&answer, 400, "invalid_body");
+}
+
+#[tokio::test]
 async fn an_announced_length_over_the_limit_is_refused_before_the_body_comes() {
     let a = Upstream::start("a").await;
     let gateway = Gateway::over(&[&a]).await;
