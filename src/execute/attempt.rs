@@ -116,9 +116,9 @@ pub(super) fn from_chunk(error: &ChunkError, response: &Response) -> Failure {
     match error {
         ChunkError::Malformed(_) => bad_reply(),
         ChunkError::InBand { json } => {
-            let error = ProviderError::parse(&response.without_key(json));
-            let (outcome, status) = classify_in_band(&error);
-            Failure { outcome, status, error }
+            let said = ProviderError::parse(&response.without_key(json));
+            let (outcome, status) = classify_in_band(&said);
+            Failure { outcome, status, error: said }
         }
     }
 }

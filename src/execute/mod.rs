@@ -177,9 +177,9 @@ fn exhausted(plan: &Plan, attempts: &[Attempt], health: &HealthView, now: Instan
     let all_limited =
         attempts.iter().all(|attempt| matches!(attempt.outcome, Outcome::RateLimited { .. }));
     // What the breakers will hold to, not what the providers said: hints have limits, and some providers give none.
-    let skipped = plan.skipped.iter().map(|skipped| &skipped.target);
+    let left_out = plan.skipped.iter().map(|skipped| &skipped.target);
     let asked = attempts.iter().map(|attempt| &attempt.target);
-    let waits = skipped.chain(asked).filter_map(|target| match health.standing(&target.id) {
+    let waits = left_out.chain(asked).filter_map(|target| match health.standing(&target.id) {
         Standing::Shut { until, why: Shut::RateLimited } => Some(until - now),
         Standing::Shut { why: Shut::Failing, .. } | Standing::Ready | Standing::Probing => None,
     });

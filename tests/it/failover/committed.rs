@@ -10,7 +10,7 @@ async fn break_off(name: &str, act: impl FnOnce(Act) -> Act) -> (Answer, Value) 
     let begun = Act::stream().role().says("one ").says("two ");
     let a = Upstream::always("a", act(begun)).await;
     let b = Upstream::start("b").await;
-    let gateway = Gateway::with(&[&a, &b], super::one_failure_is_enough).await;
+    let gateway = Gateway::with(&[&a, &b], super::impatient).await;
     let answer = gateway.ask(&streamed("hi")).await;
     assert_eq!((answer.status, answer.said().as_str()), (200, "one two "));
     assert_eq!(answer.header("x-semroute-target"), "a/model-a");
@@ -36,7 +36,7 @@ async fn a_broken_connection_is_told_in_the_stream() {
 #[tokio::test]
 async fn a_connection_that_just_ends_is_told_in_the_stream() {
     let a = Upstream::always("a", Act::unframed_stream().says("one ")).await;
-    let gateway = Gateway::with(&[&a], super::one_failure_is_enough).await;
+    let gateway = Gateway::with(&[&a], super::impatient).await;
     let answer = gateway.ask(&streamed("hi")).await;
     assert!(!answer.body.contains("[DONE]") && answer.body.contains("stream_interrupted"));
     assert_eq!(gateway.state(&a).await, "failing");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{Act, Gateway, Upstream, chat, streamed};
 
@@ -11,7 +11,7 @@ async fn leave_early(name: &str, act: Act, body: &Value) {
     println!("{name} {body}");
     let a = Upstream::start("a").await;
     a.next([act]);
-    let gateway = Gateway::with(&[&a], patient).await;
+    let gateway = Gateway::with(&[&a], super::one_failure_is_enough).await;
     let gateway = Arc::new(gateway);
     let call = tokio::spawn({
         let (gateway, body) = (Arc::clone(&gateway), body.clone());
@@ -22,14 +22,6 @@ async fn leave_early(name: &str, act: Act, body: &Value) {
     a.until_abandoned(1).await;
     assert_eq!(gateway.state(&a).await, "ready");
     goes_on(&gateway).await;
-}
-
-/// One failure shuts a target, and no timer runs out while the test waits.
-fn patient(config: &mut Value) {
-    super::one_failure_is_enough(config);
-    for timer in ["first_content_ms", "idle_ms", "answer_ms", "total_ms"] {
-        config["timers"][timer] = json!(60_000);
-    }
 }
 
 async fn goes_on(gateway: &Gateway) {
@@ -56,7 +48,7 @@ async fn a_caller_who_leaves_before_the_first_content_stops_the_provider() {
 async fn a_caller_who_leaves_inside_an_answer_stops_the_provider() {
     let a = Upstream::start("a").await;
     a.next([Act::stream().says("one ").and_hang()]);
-    let gateway = Gateway::with(&[&a], patient).await;
+    let gateway = Gateway::with(&[&a], super::one_failure_is_enough).await;
     let mut response = gateway.open(&streamed("hi")).await;
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
@@ -71,7 +63,7 @@ async fn a_caller_who_leaves_a_stream_that_never_pauses_stops_the_provider() {
     let endless = (0..5_000).fold(Act::stream(), |act, _| act.says("word ").wait(tick));
     let a = Upstream::start("a").await;
     a.next([endless.and_hang()]);
-    let gateway = Gateway::with(&[&a], patient).await;
+    let gateway = Gateway::with(&[&a], super::one_failure_is_enough).await;
     let mut response = gateway.open(&streamed("hi")).await;
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
@@ -84,7 +76,7 @@ async fn a_caller_who_leaves_a_stream_that_never_pauses_stops_the_provider() {
 async fn a_probe_whose_caller_leaves_gives_its_place_to_the_next() {
     let a = Upstream::start("a").await;
     a.next([Act::status(500, ""), Act::hang()]);
-    let gateway = Arc::new(Gateway::with(&[&a], patient).await);
+    let gateway = Arc::new(Gateway::with(&[&a], super::one_failure_is_enough).await);
     assert_eq!(gateway.ask(&chat("hi")).await.status, 502);
     let probe = tokio::spawn({
         let gateway = Arc::clone(&gateway);

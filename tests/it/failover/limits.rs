@@ -19,7 +19,7 @@ async fn check(acts: [Act; 2], expected: (u16, &str, &str)) {
     for body in [chat("hi"), streamed("hi")] {
         let a = Upstream::always("a", first.clone()).await;
         let b = Upstream::always("b", second.clone()).await;
-        let gateway = Gateway::over(&[&a, &b]).await;
+        let gateway = Gateway::with(&[&a, &b], super::impatient).await;
         let answer = gateway.ask(&body).await;
         let error = answer.error();
         let code = error["code"].as_str().unwrap();
@@ -74,17 +74,17 @@ async fn rate_limited_targets_are_not_asked_again_before_their_time() {
 #[tokio::test]
 async fn one_deadline_holds_for_all_attempts_together() {
     for body in [chat("hi"), streamed("hi")] {
-        let slow_failure = Act::default().wait(Duration::from_millis(100));
+        let slow_failure = Act::default().wait(Duration::from_millis(250));
         let a = Upstream::always("a", slow_failure).await;
         let b = Upstream::always("b", Act::hang()).await;
         let c = Upstream::start("c").await;
         let gateway = Gateway::over(&[&a, &b, &c]).await;
         let started = Instant::now();
-        let answer = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "200")]).await;
+        let answer = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "400")]).await;
         let took = started.elapsed();
         assert_eq!((answer.status, answer.header("x-semroute-attempts")), (504, "2"));
         assert_eq!(answer.error()["code"], "deadline_exceeded");
-        assert!((200..290).contains(&took.as_millis()), "{took:?}");
+        assert!((400..640).contains(&took.as_millis()), "{took:?}");
         b.until_abandoned(1).await;
         assert_eq!(c.call_count(), 0);
     }
@@ -119,13 +119,13 @@ async fn an_error_without_an_end_is_cut_at_the_deadline() {
     let tick = Duration::from_millis(20);
     let a = Upstream::always("a", (0..200).fold(head, |act, _| act.raw(b" ").wait(tick))).await;
     let (b, body) = (Upstream::start("b").await, chat("hi"));
-    let gateway = Gateway::over(&[&a, &b]).await;
+    let gateway = Gateway::with(&[&a, &b], super::impatient).await;
     let hurried = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "100")]).await;
     assert_eq!((hurried.status, b.call_count()), (504, 0));
     a.until_abandoned(1).await;
     let started = Instant::now();
     assert_eq!(gateway.ask(&body).await.said(), "b answers");
-    assert!((500..900).contains(&started.elapsed().as_millis()), "answer_ms holds");
+    assert!(started.elapsed() < Duration::from_secs(2), "no timer held");
 }
 
 #[tokio::test]
@@ -158,10 +158,7 @@ async fn one_request_too_many_is_refused_at_once() {
         Act::answer("first").behind(&gate),
         Act::stream().says("second").hold(&gate).finishes().done().end(),
     ]);
-    let two_at_once = |config: &mut Value| {
-        config["server"]["in_flight_max"] = json!(2);
-        config["timers"]["idle_ms"] = json!(5000);
-    };
+    let two_at_once = |config: &mut Value| config["server"]["in_flight_max"] = json!(2);
     let gateway = Gateway::with(&[&a], two_at_once).await;
     let crowd = async {
         a.until_called(1).await;

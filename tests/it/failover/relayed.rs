@@ -6,7 +6,7 @@ use crate::support::{Act, Answer, Gateway, Upstream, streamed};
 
 async fn relay(act: Act, body: &Value) -> Answer {
     let a = Upstream::always("a", act).await;
-    let gateway = Gateway::with(&[&a], super::one_failure_is_enough).await;
+    let gateway = Gateway::with(&[&a], super::impatient).await;
     let answer = gateway.ask(body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.events().last(), Some(&"[DONE]"), "{answer:?}");

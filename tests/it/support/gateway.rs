@@ -1,4 +1,4 @@
-//! The real gateway on ports of its own, with short timers and a model that reads prompts by their words.
+//! The real gateway on ports of its own, with a model that reads prompts by their words.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -260,8 +260,8 @@ fn configuration(upstreams: &[&Upstream]) -> Value {
         "version": 1,
         "server": {},
         "timers": {
-            "total_ms": 5000, "connect_ms": 300, "first_content_ms": 300, "idle_ms": 300,
-            "answer_ms": 500,
+            "total_ms": 20_000, "connect_ms": 300, "first_content_ms": 10_000, "idle_ms": 10_000,
+            "answer_ms": 10_000,
         },
         "breaker": {"failures": 3, "open_ms": 60000, "open_max_ms": 60000},
         "vote": {"neighbours": 2},
