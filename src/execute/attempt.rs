@@ -1,14 +1,12 @@
 //! One call to one target: send, read the head, and then either the whole answer or the start of a stream.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::stream::Pending;
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
 use crate::config::Target;
-use crate::health::{Outcome, Phase, ProviderError, classify};
+use crate::health::{Outcome, Phase, ProviderError, classify, classify_in_band};
 use crate::provider::{ClientError, Response, encode};
 
 /// What a call that succeeded gives.
@@ -33,7 +31,7 @@ impl Executor {
         let limit = Limit::new(started + wait, phase, deadline);
         let sent = self.client.send(&target.provider, encode(chat, target));
         let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
-        let mut response = expect_ok(response, self.timers.idle).await?;
+        let mut response = self.expect_ok(response, limit).await?;
         if chat.stream() {
             if !response.is_event_stream() {
                 return Err(self.not_a_stream(response, limit).await);
@@ -45,8 +43,20 @@ impl Executor {
         let whole = Limit::new(deadline, Phase::Total, deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
-        let completion = Completion::parse(body).map_err(|error| from_chunk(&error))?;
+        let completion = Completion::parse(body).map_err(|error| from_chunk(&error, &response))?;
         if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
+    }
+
+    async fn expect_ok(&self, mut response: Response, limit: Limit) -> Result<Response, Failure> {
+        let status = response.status();
+        if status == 200 {
+            return Ok(response);
+        }
+        let retry_after = response.retry_after();
+        // The status says enough if the words do not come in time.
+        let said = limit.hold(response.read_error(self.timers.idle)).await.unwrap_or_default();
+        let error = ProviderError::parse(&response.without_key(&said));
+        Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
     }
 
     /// A provider that answers a streamed request with one body usually reports an error in it.
@@ -55,7 +65,7 @@ impl Executor {
             Err(failure) => failure,
             Ok(Err(error)) => from_client(&error, Some(response.status())),
             Ok(Ok(body)) => match Completion::parse(body) {
-                Err(error) => from_chunk(&error),
+                Err(error) => from_chunk(&error, &response),
                 Ok(_) => bad_reply(),
             },
         }
@@ -89,16 +99,6 @@ impl Limit {
     }
 }
 
-async fn expect_ok(mut response: Response, idle: Duration) -> Result<Response, Failure> {
-    let status = response.status();
-    if status == 200 {
-        return Ok(response);
-    }
-    let retry_after = response.retry_after();
-    let error = ProviderError::parse(&response.read_error(idle).await);
-    Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
-}
-
 pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
     let outcome = match (error, status) {
         (ClientError::ConnectTimeout, _) => Outcome::TimedOut(Phase::Connect),
@@ -112,16 +112,12 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
     Failure { outcome, status, error: ProviderError::default() }
 }
 
-/// An error inside a 200: as if its own code had been the status, where it has one.
-pub(super) fn from_chunk(error: &ChunkError) -> Failure {
+pub(super) fn from_chunk(error: &ChunkError, response: &Response) -> Failure {
     match error {
         ChunkError::Malformed(_) => bad_reply(),
         ChunkError::InBand { json } => {
-            let said = ProviderError::parse(json);
-            let code = said.code.as_deref().and_then(|code| code.parse::<u16>().ok());
-            let status = code.filter(|code| (400..600).contains(code));
-            let outcome =
-                status.map_or(Outcome::InBandError, |status| classify(status, &said, None));
+            let said = ProviderError::parse(&response.without_key(json));
+            let (outcome, status) = classify_in_band(&said);
             Failure { outcome, status, error: said }
         }
     }

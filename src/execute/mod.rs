@@ -15,7 +15,7 @@ pub use stream::{Committed, Ending, Piece};
 
 use crate::chat::{ChatRequest, Completion};
 use crate::config::{Target, Timers};
-use crate::health::{Entry, HealthTable, Next, Outcome, ProviderError};
+use crate::health::{Entry, HealthTable, HealthView, Next, Outcome, ProviderError, Shut, Standing};
 use crate::plan::{Place, Plan, Skip};
 use crate::provider::Client;
 
@@ -145,7 +145,8 @@ impl Executor {
             };
             return Executed { reply, attempts };
         }
-        let reply = Reply::None(exhausted(plan, &attempts, Instant::now()));
+        let now = Instant::now();
+        let reply = Reply::None(exhausted(plan, &attempts, &self.health.view(now), now));
         Executed { reply, attempts }
     }
 }
@@ -172,18 +173,17 @@ fn stopped(failure: Failure) -> NoReply {
 }
 
 /// Why a walk that reached the end of its plan has no answer: the failure that helps the caller most.
-fn exhausted(plan: &Plan, attempts: &[Attempt], now: Instant) -> NoReply {
-    let skips = plan.skipped.iter().filter_map(|skipped| match &skipped.why {
-        Skip::RateLimited { until } => Some(until.saturating_duration_since(now)),
-        Skip::NoKey { .. } => None,
-    });
-    let limits = attempts.iter().filter_map(|attempt| match attempt.outcome {
-        Outcome::RateLimited { retry_after } => Some(retry_after.unwrap_or_default()),
-        _ => None,
-    });
+fn exhausted(plan: &Plan, attempts: &[Attempt], health: &HealthView, now: Instant) -> NoReply {
     let all_limited =
         attempts.iter().all(|attempt| matches!(attempt.outcome, Outcome::RateLimited { .. }));
-    let retry_after = skips.chain(limits).min();
+    // What the breakers will hold to, not what the providers said: hints have limits, and some providers give none.
+    let left_out = plan.skipped.iter().map(|skipped| &skipped.target);
+    let asked = attempts.iter().map(|attempt| &attempt.target);
+    let waits = left_out.chain(asked).filter_map(|target| match health.standing(&target.id) {
+        Standing::Shut { until, why: Shut::RateLimited } => Some(until - now),
+        Standing::Shut { why: Shut::Failing, .. } | Standing::Ready | Standing::Probing => None,
+    });
+    let retry_after = waits.min();
     match (attempts.last(), retry_after) {
         (_, Some(retry_after)) if all_limited && attempts.len() == plan.steps.len() => {
             NoReply::RateLimited { retry_after }

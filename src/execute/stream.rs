@@ -116,9 +116,10 @@ impl Committed {
             }
             Ok(Signal::Done) if self.finished => self.end(Outcome::Served, Ending::Whole),
             // The answer is complete; what broke is only the goodbye.
-            Err(failure) if self.finished && failure.outcome != Outcome::InBandError => {
-                self.end(Outcome::Served, Ending::Whole)
-            }
+            Err(Failure {
+                outcome: Outcome::CutOff | Outcome::BadReply | Outcome::TimedOut(_),
+                ..
+            }) if self.finished => self.end(Outcome::Served, Ending::Whole),
             Ok(Signal::Done) => {
                 let (outcome, error) = (Outcome::CutOff, ProviderError::default());
                 self.end(outcome, Ending::Broken { outcome, error })
@@ -176,7 +177,7 @@ impl Source {
                     Err(ChunkError::Malformed(_)) if self.malformed < MALFORMED_MAX => {
                         self.malformed += 1;
                     }
-                    Err(error) => return Err(from_chunk(&error)),
+                    Err(error) => return Err(from_chunk(&error, &self.response)),
                 }
             }
             if self.ended {

@@ -8,5 +8,5 @@ mod outcome;
 mod table;
 
 pub use breaker::{Breaker, Entry, Event, Shut, Standing, Ticket};
-pub use outcome::{Next, Outcome, Phase, ProviderError, classify};
+pub use outcome::{Next, Outcome, Phase, ProviderError, classify, classify_in_band};
 pub use table::{HealthTable, HealthView, Permit};

@@ -222,6 +222,19 @@ impl ProviderError {
         }
     }
 
+    /// What the code alone says, whatever the status.
+    fn verdict(&self) -> Option<Outcome> {
+        if self.is_any_of(&POLICY_CODES) {
+            Some(Outcome::Policy)
+        } else if self.is_any_of(&QUOTA_CODES) {
+            Some(Outcome::QuotaGone)
+        } else if self.is_any_of(&CREDENTIAL_CODES) {
+            Some(Outcome::CredentialRefused)
+        } else {
+            None
+        }
+    }
+
     fn is_any_of(&self, known: &[&str]) -> bool {
         let said = [self.code.as_deref(), self.kind.as_deref()];
         said.into_iter().flatten().any(|word| known.contains(&word))
@@ -231,16 +244,11 @@ impl ProviderError {
 /// Turns a response that is not 200 into an outcome. `retry_after` is the provider's hint, already read.
 #[must_use]
 pub fn classify(status: u16, error: &ProviderError, retry_after: Option<Duration>) -> Outcome {
-    if error.is_any_of(&POLICY_CODES) {
-        return Outcome::Policy;
-    }
-    if error.is_any_of(&QUOTA_CODES) || status == 402 {
-        return Outcome::QuotaGone;
-    }
-    if error.is_any_of(&CREDENTIAL_CODES) {
-        return Outcome::CredentialRefused;
+    if let Some(verdict) = error.verdict() {
+        return verdict;
     }
     match status {
+        402 => Outcome::QuotaGone,
         429 => Outcome::RateLimited { retry_after },
         503 if retry_after.is_some() => Outcome::RateLimited { retry_after },
         401 | 403 => Outcome::CredentialRefused,
@@ -248,6 +256,16 @@ pub fn classify(status: u16, error: &ProviderError, retry_after: Option<Duration
         408 | 409 | 300..=399 | 500.. => Outcome::ServerError,
         400..=499 => Outcome::CallerFault,
         _ => Outcome::BadReply,
+    }
+}
+
+/// The same for an error inside a response that began with 200. Some providers give it the status it should have had.
+#[must_use]
+pub fn classify_in_band(error: &ProviderError) -> (Outcome, Option<u16>) {
+    let code = error.code.as_deref().and_then(|code| code.parse::<u16>().ok());
+    match code.filter(|code| (400..600).contains(code)) {
+        Some(status) => (classify(status, error, None), Some(status)),
+        None => (error.verdict().unwrap_or(Outcome::InBandError), None),
     }
 }
 
@@ -287,6 +305,23 @@ mod tests {
         check(529, r#"{"type":"error","error":{"type":"overloaded_error"}}"#, Outcome::ServerError);
         check(302, "", Outcome::ServerError);
         check(204, "", Outcome::BadReply);
+    }
+
+    #[test]
+    fn an_error_without_a_status_is_known_by_its_code() {
+        for (code, expected) in [
+            ("503", Outcome::ServerError),
+            ("400", Outcome::CallerFault),
+            (r#""content_filter""#, Outcome::Policy),
+            (r#""insufficient_quota""#, Outcome::QuotaGone),
+            (r#""invalid_api_key""#, Outcome::CredentialRefused),
+            (r#""overloaded""#, Outcome::InBandError),
+            ("7", Outcome::InBandError),
+            ("null", Outcome::InBandError),
+        ] {
+            let error = ProviderError::parse(&format!(r#"{{"error":{{"code":{code}}}}}"#));
+            assert_eq!(classify_in_band(&error).0, expected, "{code}");
+        }
     }
 
     #[test]

@@ -57,8 +57,9 @@ impl HealthTable {
     #[must_use]
     pub fn view(&self, now: Instant) -> HealthView {
         let breakers = self.breakers.lock();
-        let standings = breakers.iter().map(|(id, breaker)| (id.clone(), breaker.standing(now)));
-        HealthView(standings.filter(|(_, standing)| *standing != Standing::Ready).collect())
+        let standings = breakers.iter().map(|(id, breaker)| (id, breaker.standing(now)));
+        let unready = standings.filter(|(_, standing)| *standing != Standing::Ready);
+        HealthView(unready.map(|(id, standing)| (id.clone(), standing)).collect())
     }
 
     /// Asks to try a target.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -24,7 +24,7 @@ impl ApiKeys {
         Self(keys.iter().map(|key| Sha256::digest(key.expose()).into()).collect())
     }
 
-    fn accepts(&self, key: &str) -> bool {
+    fn accepts(&self, key: &[u8]) -> bool {
         let hash: [u8; 32] = Sha256::digest(key).into();
         // Every key is compared, so that the time tells nothing about which one fits.
         self.0.iter().fold(false, |found, known| found | bool::from(known.ct_eq(&hash)))
@@ -37,19 +37,24 @@ pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         return next.run(request).await;
     }
     match presented(request.headers()) {
-        Some(key) if app.keys.accepts(key) => next.run(request).await,
-        Some(_) => ApiError::wrong_key().into_response(),
-        None => ApiError::no_key().into_response(),
+        Ok(key) if app.keys.accepts(key) => next.run(request).await,
+        Ok(_) => ApiError::wrong_key().into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
 /// The key in the header of OpenAI's, Anthropic's or Azure's libraries.
-fn presented(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+fn presented(headers: &HeaderMap) -> Result<&[u8], ApiError> {
+    let mut written = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let bearer = written.next().and_then(|value| {
+        let (scheme, key) = value.split_at_checked("bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(key.trim_ascii())
     });
-    bearer.or_else(|| text("x-api-key")).or_else(|| text("api-key")).filter(|key| !key.is_empty())
+    // A proxy in front may have looked at the other one.
+    if written.next().is_some() {
+        return Err(ApiError::wrong_key());
+    }
+    let other = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    let key = bearer.or_else(|| other("x-api-key")).or_else(|| other("api-key"));
+    key.filter(|key| !key.is_empty()).ok_or_else(ApiError::no_key)
 }

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -136,23 +137,38 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
         return Err(ApiError::new(status, "unsupported_media_type", message));
     }
     let limit = app.body_bytes_max;
-    let too_large = || {
-        let message = format!(
-            "the body is longer than {limit} bytes, or broke off; see server.body_bytes_max"
-        );
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
-    };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
+    let too_long = announced
+        .and_then(|length| length.parse::<usize>().ok())
+        .is_some_and(|length| length > limit);
+    if too_long {
+        return Err(too_large(limit));
     }
-    let read = tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, limit)).await;
-    let read = read.map_err(|_elapsed| {
+    tokio::time::timeout(BODY_TIME_MAX, collect(body, limit)).await.unwrap_or_else(|_elapsed| {
         let message = format!("the body did not come within {} s", BODY_TIME_MAX.as_secs());
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
-    })?;
-    read.map_err(|_too_long_or_broken| too_large())
+        Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message))
+    })
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_broken| {
+            let message = "the body broke off, or its chunks are not well formed";
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_body", message)
+        })?;
+        if whole.len() + piece.len() > limit {
+            return Err(too_large(limit));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is longer than {limit} bytes; see server.body_bytes_max");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
 }
 
 fn incoming<'a>(

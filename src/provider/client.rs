@@ -4,6 +4,7 @@
 //! compression holds tokens back; no timer of the library covers a whole answer, because answers stream for minutes.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -84,7 +85,7 @@ impl Client {
     /// When there is no response. Every status is a response.
     pub async fn send(
         &self,
-        provider: &Provider,
+        provider: &Arc<Provider>,
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
         let http = if is_on_this_machine(&encoded.url) { &self.near } else { &self.far };
@@ -95,7 +96,7 @@ impl Client {
             Credential::NotNeeded | Credential::Unset { .. } => {}
         }
         match request.send().await {
-            Ok(response) => Ok(Response { inner: response }),
+            Ok(inner) => Ok(Response { inner, provider: Arc::clone(provider) }),
             Err(error) if error.is_timeout() && error.is_connect() => {
                 Err(ClientError::ConnectTimeout)
             }
@@ -122,6 +123,7 @@ fn bearer(key: &Secret) -> Result<HeaderValue, ClientError> {
 #[derive(Debug)]
 pub struct Response {
     inner: reqwest::Response,
+    provider: Arc<Provider>,
 }
 
 impl Response {
@@ -142,6 +144,15 @@ impl Response {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(self.inner.headers())
+    }
+
+    /// The text without our key: some providers repeat the key that they refuse.
+    #[must_use]
+    pub fn without_key(&self, text: &str) -> String {
+        match &self.provider.credential {
+            Credential::Key(key) => text.replace(key.expose(), "[key]"),
+            Credential::NotNeeded | Credential::Unset { .. } => text.to_owned(),
+        }
     }
 
     /// The next piece of the body; nothing at its end.

@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod failover;
 mod fetch;
 mod http;
 mod main_job;
@@ -9,4 +10,6 @@ mod reference;
 mod serve;
 mod shipped;
 mod skip;
+mod support;
+mod surface;
 mod tidy;
