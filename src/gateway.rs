@@ -90,7 +90,8 @@ pub fn start(embedder: impl Embedder, snapshot: Arc<Snapshot>) -> Result<Pipelin
     let config = snapshot.config();
     let limits = ReaderLimits { deadline: config.embedder.deadline };
     let reader = Reader::start(embedder, limits).map_err(BuildError::Thread)?;
-    let health = HealthTable::new(config.breaker);
+    let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
+    let health = HealthTable::new(config.breaker, targets.map(|target| target.id.as_str()));
     let client = Client::new(config.timers.connect)?;
     let executor = Executor::new(client, health.clone(), config.timers);
     Ok(Pipeline { snapshot, reader, health, executor })

@@ -35,8 +35,10 @@ pub struct Chunk {
     pub json: String,
     /// Text, reasoning, a refusal or a piece of a tool call; not a role, not a comment, not an empty delta.
     pub has_content: bool,
-    /// At least one choice ended in this event.
-    pub finished: bool,
+    /// The choices that this event speaks of, one bit an index.
+    pub choices: u128,
+    /// Those of them that end in it.
+    pub finished: u128,
     /// No choices at all: token counts, content-filter results, keep-alives.
     pub is_bare: bool,
     /// Token counts, when this event carries them.
@@ -79,12 +81,14 @@ impl Chunk {
             return Err(ChunkError::InBand { json: data });
         }
         let has_content = choices.iter().any(Choice::has_content);
-        let finished = choices.iter().any(|choice| choice.finish_reason.is_some());
+        let finished = choices.iter().filter(|choice| choice.finish_reason.is_some());
+        let finished = finished.fold(0, |bits, choice| bits | choice.bit());
         let usage = wire.usage.and_then(|written| Usage::parse(written.get()));
         let is_bare = choices.is_empty();
+        let choices = choices.iter().fold(0, |bits, choice| bits | choice.bit());
         // JSON allows line breaks between its tokens; an event stream does not.
         let json = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
-        Ok(Self { json, has_content, finished, is_bare, usage })
+        Ok(Self { json, has_content, choices, finished, is_bare, usage })
     }
 }
 
@@ -97,6 +101,8 @@ fn says_something(value: Option<&RawValue>) -> bool {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
+    #[serde(default)]
+    index: u32,
     #[serde(default, borrow, alias = "message")]
     delta: Option<Delta<'a>>,
     #[serde(default, borrow)]
@@ -106,6 +112,11 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
+    /// A request may ask for 128 choices at most; one beyond them is not told apart from the first.
+    fn bit(&self) -> u128 {
+        1_u128.checked_shl(self.index).unwrap_or(1)
+    }
+
     fn has_content(&self) -> bool {
         let in_delta = self.delta.as_ref().is_some_and(|delta| {
             [
@@ -160,7 +171,7 @@ impl Completion {
     /// When it is an error object, or no completion at all.
     pub fn parse(data: String) -> Result<Self, ChunkError> {
         let chunk = Chunk::parse(data)?;
-        let has_answer = chunk.has_content || chunk.finished;
+        let has_answer = chunk.has_content || chunk.finished != 0;
         Ok(Self { json: chunk.json, has_answer, usage: chunk.usage })
     }
 }
@@ -171,8 +182,11 @@ mod tests {
 
     fn check(data: &str, expected: &str) {
         let chunk = Chunk::parse(data.to_owned()).expect(data);
-        let found =
-            [(chunk.has_content, "content"), (chunk.finished, "finished"), (chunk.is_bare, "bare")];
+        let found = [
+            (chunk.has_content, "content"),
+            (chunk.finished != 0, "finished"),
+            (chunk.is_bare, "bare"),
+        ];
         let found: Vec<&str> =
             found.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect();
         assert_eq!(found.join(" "), expected, "{data}");
@@ -190,6 +204,14 @@ mod tests {
             r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#,
             "content finished",
         );
+    }
+
+    #[test]
+    fn every_choice_has_its_bit() {
+        let data =
+            r#"{"choices":[{"index":2,"delta":{}},{"index":5,"delta":{},"finish_reason":"stop"}]}"#;
+        let chunk = Chunk::parse(data.to_owned()).expect("valid JSON");
+        assert_eq!((chunk.choices, chunk.finished), (0b10_0100, 0b10_0000));
     }
 
     #[test]

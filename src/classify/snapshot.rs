@@ -28,6 +28,8 @@ pub struct UnknownModel {
     pub name: String,
     /// What would have worked.
     pub known: String,
+    /// Where it was written.
+    pub param: &'static str,
 }
 
 /// Everything a decision reads.
@@ -99,7 +101,8 @@ impl Snapshot {
     /// When the name fits nothing.
     pub fn wish(&self, model: &str, tier: Option<&str>) -> Result<Wish, UnknownModel> {
         if let Some(name) = tier {
-            return self.tier(name).map(Wish::Tier);
+            let wish = self.tier(name).map(Wish::Tier);
+            return wish.map_err(|unknown| UnknownModel { param: "x-semroute-tier", ..unknown });
         }
         let alias = self.config.aliases.iter().find(|(alias, _)| alias == model);
         let model = alias.map_or(model, |(_, meaning)| meaning);
@@ -124,6 +127,6 @@ impl Snapshot {
         let tiers = self.config.tiers.iter().map(|tier| format!("`tier/{}`", tier.name));
         let aliases = self.config.aliases.iter().map(|(alias, _)| format!("`{alias}`"));
         let known = tiers.chain(aliases).collect::<Vec<String>>().join(", ");
-        UnknownModel { name: name.to_owned(), known }
+        UnknownModel { name: name.to_owned(), known, param: "model" }
     }
 }

@@ -79,6 +79,8 @@ pub enum NoReply {
     AllFailed {
         /// The last failure.
         last: Outcome,
+        /// At least one of them may work again without anybody's help.
+        heals: bool,
     },
 }
 
@@ -164,7 +166,7 @@ fn stopped(failure: Failure) -> NoReply {
         | Outcome::BadReply
         | Outcome::InBandError
         | Outcome::CutOff
-        | Outcome::ClientGone) => NoReply::AllFailed { last },
+        | Outcome::ClientGone) => NoReply::AllFailed { last, heals: last.heals() },
         Outcome::CallerFault | Outcome::Policy => {
             let status = failure.status.filter(|status| (400..500).contains(status));
             NoReply::Refused { status: status.unwrap_or(400), error: failure.error }
@@ -188,7 +190,10 @@ fn exhausted(plan: &Plan, attempts: &[Attempt], health: &HealthView, now: Instan
         (_, Some(retry_after)) if all_limited && attempts.len() == plan.steps.len() => {
             NoReply::RateLimited { retry_after }
         }
-        (Some(last), _) => NoReply::AllFailed { last: last.outcome },
+        (Some(last), _) => {
+            let heals = attempts.iter().any(|attempt| attempt.outcome.heals());
+            NoReply::AllFailed { last: last.outcome, heals }
+        }
         (None, _) if !plan.steps.is_empty() => NoReply::Unavailable,
         (None, _) => {
             let variable = plan.skipped.iter().find_map(|skipped| match &skipped.why {

@@ -13,6 +13,8 @@ use crate::provider::{EventReader, Response, SseItem};
 
 /// Most events before the first content: roles, filter results, pings.
 const STARTUP_EVENTS_MAX: usize = 64;
+/// Most bytes of them; they are held in memory until the first content.
+const STARTUP_BYTES_MAX: usize = 256 * 1024;
 /// Events that are not JSON and are passed over in one answer; more of them are a failure.
 const MALFORMED_MAX: u8 = 3;
 
@@ -31,12 +33,13 @@ impl Pending {
         idle: Duration,
     ) -> Result<Self, Failure> {
         let mut source = Source::new(response);
-        let mut startup = VecDeque::new();
-        while startup.len() < STARTUP_EVENTS_MAX {
+        let (mut startup, mut held) = (VecDeque::new(), 0);
+        while startup.len() < STARTUP_EVENTS_MAX && held < STARTUP_BYTES_MAX {
             let Signal::Chunk(chunk) = limit.hold(source.next()).await?? else {
                 return Err(bad_reply());
             };
-            let enough = chunk.has_content || chunk.finished;
+            let enough = chunk.has_content || chunk.finished != 0;
+            held += chunk.json.len();
             startup.push_back(chunk);
             if enough {
                 return Ok(Self { source, startup, idle });
@@ -55,7 +58,8 @@ impl Pending {
             deadline,
             permit: Some(permit),
             usage: None,
-            finished: false,
+            begun: 0,
+            finished: 0,
         }
     }
 }
@@ -69,7 +73,10 @@ pub struct Committed {
     deadline: Instant,
     permit: Option<Permit>,
     usage: Option<Usage>,
-    finished: bool,
+    /// The choices that have begun, one bit an index.
+    begun: u128,
+    /// Those of them that have ended with a reason.
+    finished: u128,
 }
 
 /// What comes next.
@@ -110,16 +117,17 @@ impl Committed {
         };
         match signal {
             Ok(Signal::Chunk(chunk)) => {
+                self.begun |= chunk.choices;
                 self.finished |= chunk.finished;
                 self.usage = chunk.usage.or(self.usage);
                 Piece::Chunk(chunk)
             }
-            Ok(Signal::Done) if self.finished => self.end(Outcome::Served, Ending::Whole),
+            Ok(Signal::Done) if self.is_complete() => self.end(Outcome::Served, Ending::Whole),
             // The answer is complete; what broke is only the goodbye.
             Err(Failure {
                 outcome: Outcome::CutOff | Outcome::BadReply | Outcome::TimedOut(_),
                 ..
-            }) if self.finished => self.end(Outcome::Served, Ending::Whole),
+            }) if self.is_complete() => self.end(Outcome::Served, Ending::Whole),
             Ok(Signal::Done) => {
                 let (outcome, error) = (Outcome::CutOff, ProviderError::default());
                 self.end(outcome, Ending::Broken { outcome, error })
@@ -135,6 +143,11 @@ impl Committed {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// Every choice that began has ended with a reason.
+    fn is_complete(&self) -> bool {
+        self.finished != 0 && self.begun == self.finished
     }
 
     fn end(&mut self, outcome: Outcome, ending: Ending) -> Piece {

@@ -117,6 +117,12 @@ impl Outcome {
         }
     }
 
+    /// Whether the target may work again without anybody's help. A key, a bill or a model's name is for the operator to mend.
+    #[must_use]
+    pub fn heals(self) -> bool {
+        !matches!(self, Self::CredentialRefused | Self::QuotaGone | Self::ModelMissing)
+    }
+
     /// What the target's breaker hears.
     #[must_use]
     pub fn event(self) -> Event {

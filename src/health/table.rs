@@ -47,10 +47,12 @@ pub struct Permit {
 }
 
 impl HealthTable {
-    /// Everything closed.
+    /// Everything closed. The configured `targets` have their places from the start, so that callers who name models of their
+    /// own cannot take them.
     #[must_use]
-    pub fn new(limits: config::Breaker) -> Self {
-        Self { breakers: Arc::default(), limits }
+    pub fn new<'a>(limits: config::Breaker, targets: impl Iterator<Item = &'a str>) -> Self {
+        let breakers = targets.map(|id| (id.to_owned(), Breaker::new(limits))).collect();
+        Self { breakers: Arc::new(Mutex::new(breakers)), limits }
     }
 
     /// The standing of every target that is not simply ready.

@@ -68,7 +68,9 @@ impl From<Refusal> for ApiError {
                 error.param = bad.param;
                 error
             }
-            Refusal::UnknownModel(unknown) => Self::unknown_model(unknown.to_string()),
+            Refusal::UnknownModel(unknown) => {
+                Self::unknown_model(unknown.to_string()).about(unknown.param)
+            }
             Refusal::NoReply(why) => Self::from(why),
         }
     }
@@ -110,7 +112,10 @@ impl From<NoReply> for ApiError {
                 let message = "no provider answered before the deadline";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message)
             }
-            NoReply::AllFailed { last } => all_failed(last),
+            NoReply::AllFailed { last, heals: true } => {
+                all_failed(last).retry_after(RETRY_AFTER_SECONDS)
+            }
+            NoReply::AllFailed { last, heals: false } => all_failed(last),
         }
     }
 }
@@ -136,7 +141,7 @@ fn all_failed(last: Outcome) -> ApiError {
         | Outcome::ClientGone => (StatusCode::BAD_GATEWAY, "upstream_error"),
     };
     let message = format!("every provider of this tier failed; the last one: {}", last.label());
-    ApiError::new(status, code, message).retry_after(RETRY_AFTER_SECONDS)
+    ApiError::new(status, code, message)
 }
 
 impl IntoResponse for ApiError {

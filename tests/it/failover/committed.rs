@@ -57,6 +57,12 @@ async fn a_sentinel_without_a_finish_reason_is_no_end() {
 }
 
 #[tokio::test]
+async fn a_choice_cut_short_is_no_end_although_another_one_is_complete() {
+    let both = br#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"t"}}]}"#;
+    break_off("one of two", |act| act.raw(both).raw(b"\n\n").done().end()).await;
+}
+
+#[tokio::test]
 async fn an_error_event_is_told_in_the_providers_words() {
     let event = |code: &str| format!(r#"{{"error":{{"message":"GPU on fire","code":{code}}}}}"#);
     for code in ["null", r#""server_error""#, "503"] {

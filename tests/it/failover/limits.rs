@@ -43,6 +43,9 @@ async fn when_every_target_fails_the_last_failure_names_the_status() {
     check([down(), Act::status(404, "")], (502, "upstream_model_missing", "2")).await;
     check([down(), Act::hang()], (504, "upstream_timeout", "2")).await;
     check([limited("9"), down()], (502, "upstream_error", "2")).await;
+    // Nothing to wait for: only the operator can mend these.
+    let refused = || Act::status(401, "{}");
+    check([refused(), Act::status(404, "")], (502, "upstream_model_missing", "")).await;
     check([down(), limited("9")], (502, "upstream_error", "2")).await;
 }
 

@@ -120,7 +120,7 @@ async fn a_wrong_header_of_ours_is_named() {
         check(&answer, 400, "invalid_value", Some("x-semroute-timeout-ms"));
     }
     let answer = gateway.ask_with(&chat("hi"), &[("x-semroute-tier", "unknown")]).await;
-    check(&answer, 404, "model_not_found", Some("model"));
+    check(&answer, 404, "model_not_found", Some("x-semroute-tier"));
     assert_eq!(a.call_count(), 0);
     let long = [("x-semroute-timeout-ms", "1000000000000")];
     assert_eq!(gateway.ask_with(&chat("hi"), &long).await.status, 200);
