@@ -1,7 +1,7 @@
 //! Walks a plan: the only loop over providers.
 //!
 //! Until the first content of an answer is in hand the walk may move on; after it the answer belongs to one target, and the
-//! type changes ([`stream::Pending`] to [`Committed`]), so that moving on no longer compiles.
+//! type changes (`Pending` to [`Committed`]), so that moving on no longer compiles.
 
 mod attempt;
 mod stream;
