@@ -11,7 +11,7 @@ use crate::classify::{Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::Reader;
 use crate::execute::{Executor, NoReply, Reply};
 use crate::health::HealthTable;
-use crate::plan::plan;
+use crate::plan::{Plan, plan};
 use crate::receipt::Receipt;
 
 /// What every request needs; one per process.
@@ -51,7 +51,7 @@ pub enum Refusal {
     UnknownModel(#[from] UnknownModel),
     /// Nobody answered.
     #[error("no target answered")]
-    NoReply(NoReply),
+    NoReply(#[from] NoReply),
 }
 
 impl Pipeline {
@@ -64,51 +64,54 @@ impl Pipeline {
         incoming: &Incoming<'_>,
         receipt: &mut Receipt,
     ) -> Result<(ChatRequest, Reply), Refusal> {
-        let chat = self.prepare(incoming, receipt).await?;
-        let reply = match &receipt.plan {
-            Some(plan) => {
-                let executed = self.executor.execute(plan, &chat).await;
-                receipt.attempts = executed.attempts;
-                executed.reply
-            }
-            None => Reply::None(NoReply::Unavailable),
-        };
-        match reply {
-            Reply::None(why) => Err(Refusal::NoReply(why)),
-            reply @ (Reply::Whole(_) | Reply::Stream(_)) => Ok((chat, reply)),
-        }
+        let (chat, plan) = self.prepare(incoming, receipt).await?;
+        let plan = receipt.plan.insert(plan);
+        let reply = self.executor.execute(plan, &chat, &mut receipt.attempts).await?;
+        Ok((chat, reply))
     }
 
-    /// Everything before the first byte leaves: reads, decides and plans. `explain` ends here.
+    /// The same without the last step: what would be done, and why. Nobody is called.
     ///
     /// # Errors
     /// When the body or its model is at fault.
-    pub async fn prepare(
+    pub async fn explain(
         &self,
         incoming: &Incoming<'_>,
         receipt: &mut Receipt,
-    ) -> Result<ChatRequest, Refusal> {
-        let started = Instant::now();
+    ) -> Result<(), Refusal> {
+        let (_, plan) = self.prepare(incoming, receipt).await?;
+        receipt.plan = Some(plan);
+        Ok(())
+    }
+
+    /// Everything before the first byte leaves: reads, decides and plans.
+    async fn prepare(
+        &self,
+        incoming: &Incoming<'_>,
+        receipt: &mut Receipt,
+    ) -> Result<(ChatRequest, Plan), Refusal> {
         let chat = chat::parse(incoming.body)?;
         receipt.model = Some(chat.model().to_owned());
         receipt.stream = chat.stream();
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;
-        receipt.timings.parse = started.elapsed();
-
         let parsed = Instant::now();
         let reading = self.read(&chat, &wish).await;
         let read = Instant::now();
         let decision = decide(&self.snapshot, &wish, &reading);
         let now = Instant::now();
+        receipt.timings.parse = parsed - incoming.received;
         receipt.timings.embed = read - parsed;
         receipt.timings.decide = now - read;
+        let decision = receipt.decision.insert(decision);
+        let plan = plan(decision, &self.health.view(now), now, self.time_left(incoming, now));
+        Ok((chat, plan))
+    }
 
+    /// Until the deadline: the configured one, or the caller's own where that is shorter.
+    fn time_left(&self, incoming: &Incoming<'_>, now: Instant) -> Duration {
         let total = self.snapshot.config().timers.total;
         let within = incoming.timeout.map_or(total, |asked| asked.min(total));
-        let deadline = within.saturating_sub(now - incoming.received);
-        receipt.plan = Some(plan(&decision, &self.health.view(now), now, deadline));
-        receipt.decision = Some(decision);
-        Ok(chat)
+        within.saturating_sub(now - incoming.received)
     }
 
     async fn read(&self, chat: &ChatRequest, wish: &Wish) -> Reading {

@@ -46,7 +46,7 @@ pub struct Receipt {
 /// How long each stage took, as far as it was reached.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
-    /// Reading the body.
+    /// Until the body had come and was read.
     pub parse: Duration,
     /// Reading the prompt, the wait for the embedder included.
     pub embed: Duration,

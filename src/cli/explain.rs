@@ -48,7 +48,7 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
         let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
         let body = body.to_string();
         let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
-        pipeline.prepare(&incoming, &mut receipt).await?;
+        pipeline.explain(&incoming, &mut receipt).await?;
         receipt.close(End::Served, Instant::now());
         Ok(receipt.explain())
     })

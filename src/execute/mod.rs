@@ -9,6 +9,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::time::Instant;
 
 pub use stream::{Committed, Ending, Piece};
@@ -40,21 +41,20 @@ pub struct Attempt {
     pub status: Option<u16>,
 }
 
-/// What a walk ends with.
+/// An answer.
 #[derive(Debug)]
 pub enum Reply {
-    /// A whole answer.
+    /// Complete.
     Whole(Completion),
-    /// A streamed answer, with its first content in hand.
+    /// In pieces, with its first content in hand.
     Stream(Box<Committed>),
-    /// None.
-    None(NoReply),
 }
 
 /// Why there is no answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum NoReply {
     /// A provider says that the request itself is at fault; no other one was asked.
+    #[error("the provider refused the request with status {status}")]
     Refused {
         /// The provider's status.
         status: u16,
@@ -62,35 +62,31 @@ pub enum NoReply {
         error: ProviderError,
     },
     /// No target of the tier can be asked, because no key is set.
+    #[error("no provider of this tier has a key; set `{variable}` and restart the gateway")]
     NoKey {
         /// One variable that would help.
         variable: String,
     },
     /// Every target asks to be left alone.
+    #[error("every provider of this tier asks to be left alone for a while")]
     RateLimited {
         /// Until the first of them may be asked.
         retry_after: Duration,
     },
     /// Every target is failing, and other requests are finding out whether one is back.
+    #[error("every provider of this tier is failing just now")]
     Unavailable,
     /// The deadline passed.
+    #[error("no provider answered before the deadline")]
     Deadline,
     /// Every target that was asked failed.
+    #[error("every provider of this tier failed; the last one: {}", last.label())]
     AllFailed {
         /// The last failure.
         last: Outcome,
         /// At least one of them may work again without anybody's help.
         heals: bool,
     },
-}
-
-/// The answer or its absence, and every call on the way.
-#[derive(Debug)]
-pub struct Executed {
-    /// What came of it.
-    pub reply: Reply,
-    /// In the order in which they were made; the last one gave the reply.
-    pub attempts: Vec<Attempt>,
 }
 
 /// An attempt that gave nothing.
@@ -108,13 +104,21 @@ impl Executor {
         Self { client, health, timers }
     }
 
-    /// Tries the plan's targets in order until one answers.
-    pub async fn execute(&self, plan: &Plan, chat: &ChatRequest) -> Executed {
-        let mut attempts: Vec<Attempt> = Vec::new();
+    /// Tries the plan's targets in order until one answers. Every call is added to `attempts` when its outcome is known, so that
+    /// they are not lost with a caller who leaves.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        chat: &ChatRequest,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Reply, NoReply> {
         for step in &plan.steps {
             let started = Instant::now();
             if started >= plan.deadline {
-                return Executed { reply: Reply::None(NoReply::Deadline), attempts };
+                return Err(NoReply::Deadline);
             }
             let entry = match step.place {
                 Place::Listed | Place::Probe => Entry::Regular,
@@ -129,27 +133,25 @@ impl Executor {
             };
             let target = Arc::clone(&step.target);
             attempts.push(Attempt { target, outcome, took: now - started, status });
-            let reply = match answered {
+            match answered {
                 Ok(attempt::Answer::Whole(completion)) => {
                     permit.record(outcome.event(), now);
-                    Reply::Whole(completion)
+                    return Ok(Reply::Whole(completion));
                 }
                 Ok(attempt::Answer::Stream(pending)) => {
-                    Reply::Stream(Box::new(pending.commit(permit, plan.deadline)))
+                    return Ok(Reply::Stream(Box::new(pending.commit(permit, plan.deadline))));
                 }
                 Err(failure) => {
                     permit.record(outcome.event(), now);
                     match outcome.next() {
-                        Next::TryNext => continue,
-                        Next::Stop => Reply::None(stopped(failure)),
+                        Next::TryNext => {}
+                        Next::Stop => return Err(stopped(failure)),
                     }
                 }
-            };
-            return Executed { reply, attempts };
+            }
         }
         let now = Instant::now();
-        let reply = Reply::None(exhausted(plan, &attempts, &self.health.view(now), now));
-        Executed { reply, attempts }
+        Err(exhausted(plan, attempts, &self.health.view(now), now))
     }
 }
 

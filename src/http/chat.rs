@@ -59,7 +59,7 @@ pub(super) async fn completions(
 /// The decision and the plan for a chat request; nobody is called.
 pub(super) async fn route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
     let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), Instant::now());
-    match prepare(&app, &headers, body, &mut receipt).await {
+    match explained(&app, &headers, body, &mut receipt).await {
         Ok(json) => {
             receipt.close(End::Served, Instant::now());
             with_headers(json_response(json), &receipt)
@@ -80,7 +80,7 @@ async fn answer(
     receipt: &mut Receipt,
 ) -> Result<Answered, ApiError> {
     if headers.contains_key("x-semroute-dry-run") {
-        return prepare(app, headers, body, receipt).await.map(Answered::Whole);
+        return explained(app, headers, body, receipt).await.map(Answered::Whole);
     }
     let permit = enter(app)?;
     let body = read_body(app, headers, body).await?;
@@ -95,11 +95,10 @@ async fn answer(
             let wants_usage = chat.wants_usage();
             Ok(Answered::Stream(Streamed { committed, wants_usage, permit }))
         }
-        Reply::None(why) => Err(why.into()),
     }
 }
 
-async fn prepare(
+async fn explained(
     app: &App,
     headers: &HeaderMap,
     body: Body,
@@ -108,7 +107,7 @@ async fn prepare(
     let _permit = enter(app)?;
     let body = read_body(app, headers, body).await?;
     let incoming = incoming(headers, &body, receipt.received)?;
-    app.pipeline.prepare(&incoming, receipt).await?;
+    app.pipeline.explain(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
 }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::execute::NoReply;
-use crate::health::{Outcome, Phase};
+use crate::health::{Outcome, Phase, ProviderError};
 use crate::pipeline::Refusal;
 
 /// How long a caller should wait when every target is failing; the breakers' own first time.
@@ -78,51 +78,50 @@ impl From<Refusal> for ApiError {
 
 impl From<NoReply> for ApiError {
     fn from(why: NoReply) -> Self {
+        let message = why.to_string();
         match why {
-            NoReply::Refused { status, error } => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-                let code = error.code.as_deref().unwrap_or("invalid_request");
-                let message = if error.message.is_empty() {
-                    "the provider refused this request without saying why".to_owned()
-                } else {
-                    error.message
-                };
-                let mut refused = Self::new(status, code, message);
-                refused.param = error.param;
-                refused
-            }
-            NoReply::NoKey { variable } => {
-                let message = format!(
-                    "no provider of this tier has a key; set `{variable}` and restart the gateway"
-                );
+            NoReply::Refused { status, error } => refused(status, error),
+            NoReply::NoKey { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_provider_key", message)
             }
             NoReply::RateLimited { retry_after } => {
                 let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-                let message = "every provider of this tier asks to be left alone for a while";
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
                     .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
             }
             NoReply::Unavailable => {
-                let message = "every provider of this tier is failing just now";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable", message)
                     .retry_after(RETRY_AFTER_SECONDS)
             }
             NoReply::Deadline => {
-                let message = "no provider answered before the deadline";
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message)
             }
-            NoReply::AllFailed { last, heals: true } => {
-                all_failed(last).retry_after(RETRY_AFTER_SECONDS)
+            NoReply::AllFailed { last, heals } => {
+                let (status, code) = status_of(last);
+                let failed = Self::new(status, code, message);
+                if heals { failed.retry_after(RETRY_AFTER_SECONDS) } else { failed }
             }
-            NoReply::AllFailed { last, heals: false } => all_failed(last),
         }
     }
 }
 
+/// A provider's refusal in the provider's words.
+fn refused(status: u16, error: ProviderError) -> ApiError {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let code = error.code.as_deref().unwrap_or("invalid_request");
+    let message = if error.message.is_empty() {
+        "the provider refused this request without saying why".to_owned()
+    } else {
+        error.message
+    };
+    let mut refused = ApiError::new(status, code, message);
+    refused.param = error.param;
+    refused
+}
+
 /// A provider's 401 or 402 is our operator's business and never becomes the caller's.
-fn all_failed(last: Outcome) -> ApiError {
-    let (status, code) = match last {
+fn status_of(last: Outcome) -> (StatusCode, &'static str) {
+    match last {
         Outcome::TimedOut(
             Phase::Answer | Phase::FirstContent | Phase::Idle | Phase::Total | Phase::Connect,
         ) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
@@ -139,9 +138,7 @@ fn all_failed(last: Outcome) -> ApiError {
         | Outcome::CallerFault
         | Outcome::Policy
         | Outcome::ClientGone => (StatusCode::BAD_GATEWAY, "upstream_error"),
-    };
-    let message = format!("every provider of this tier failed; the last one: {}", last.label());
-    ApiError::new(status, code, message)
+    }
 }
 
 impl IntoResponse for ApiError {
