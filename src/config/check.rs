@@ -11,8 +11,8 @@ use super::raw::{
     RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawProvider, RawSecret, RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, Provider, QueryType, Secret, Server, Target,
-    Tier, Timers, Vote,
+    Breaker, Config, Credential, Dialect, Embedder, Outcomes, Provider, QueryType, Secret, Server,
+    Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -40,7 +40,7 @@ pub(super) fn check(
     around: Around<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Config> {
-    let before = errors(problems);
+    let before = problems.errors();
     let mut check = Check { around, problems };
     if raw.version != VERSION {
         let message = format!("version `{}` is not known; write {VERSION}", raw.version);
@@ -54,7 +54,7 @@ pub(super) fn check(
     let timers = check.timers(&raw.timers);
     let breaker = check.breaker(&raw.breaker);
     let aliases = check.aliases(raw);
-    if errors(check.problems) > before {
+    if check.problems.errors() > before {
         return None;
     }
     Some(Config {
@@ -74,12 +74,8 @@ pub(super) fn check(
         query_types,
         aliases,
         examples: Vec::new(),
+        outcomes: Outcomes { rows: Vec::new(), limits: Vec::new() },
     })
-}
-
-fn errors(problems: &Problems<'_>) -> usize {
-    let severe = |problem: &&super::Problem| problem.severity == super::Severity::Error;
-    problems.found.iter().filter(severe).count()
 }
 
 struct Check<'a, 'p, 'f> {

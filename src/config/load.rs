@@ -1,6 +1,8 @@
 //! The only part of the configuration that reads files and the environment.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,7 +10,10 @@ use thiserror::Error;
 
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
-use super::{Config, check, examples, node, shape};
+use super::{Config, Outcomes, check, examples, node, outcomes, shape};
+
+/// The table of outcomes beside a configuration that names none.
+const OUTCOMES: &str = "outcomes.yaml";
 
 /// Where variables come from: the process, or a map in tests.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -94,11 +99,41 @@ fn read_config(
     let read =
         |file: &Path| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
     let around = check::Around { root: &root, read: &read, sandbox };
-    let mut config = check::check(&raw, around, problems)?;
+    let config = check::check(&raw, around, problems);
+    // Checked even when the configuration is refused, so that a user sees all mistakes at once.
+    let outcomes_path = folder.join(raw.outcomes.as_deref().unwrap_or(OUTCOMES));
+    let named_on = raw.outcomes.as_ref().map(|_| root.line_of(&["outcomes"]));
+    let outcomes = read_outcomes(&outcomes_path, named_on, env, problems);
+    let mut config = config?;
+    config.outcomes = outcomes?;
     let line = root.line_of(&["examples"]);
     let files = read_examples(&examples_folder, line, problems)?;
     config.examples = examples::check(&files, &config.query_types, &root, problems);
     Some(config)
+}
+
+/// The table that is named on a line of the configuration, or stands beside it, or else the shipped one.
+fn read_outcomes(
+    path: &Path,
+    named_on: Option<usize>,
+    env: Environment<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Outcomes> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Cow::Owned(text),
+        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => {
+            Cow::Borrowed(outcomes::SHIPPED)
+        }
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            problems.error(named_on.unwrap_or_default(), "outcomes", message);
+            return None;
+        }
+    };
+    let mut found = Problems::new(path);
+    let rows = outcomes::check(&text, env, &mut found);
+    problems.found.append(&mut found.found);
+    rows
 }
 
 /// Every `*.jsonl` of a folder, by name, so that the order of examples does not depend on the file system.

@@ -10,6 +10,7 @@ mod check;
 mod examples;
 mod load;
 mod node;
+mod outcomes;
 mod problem;
 mod raw;
 mod secret;
@@ -23,6 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use load::{ConfigError, Environment, Loaded, load, schema};
+#[cfg(test)]
+pub(crate) use outcomes::shipped as shipped_outcomes;
+pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
 pub use problem::{Problem, Severity};
 pub use secret::Secret;
 
@@ -51,6 +55,8 @@ pub struct Config {
     pub aliases: Vec<(String, String)>,
     /// The labelled prompts, in file order; every label is a query type.
     pub examples: Vec<Example>,
+    /// What providers' errors and headers mean.
+    pub outcomes: Outcomes,
 }
 
 /// Limits and keys of the data listener.

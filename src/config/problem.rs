@@ -67,6 +67,11 @@ impl<'a> Problems<'a> {
         self.push(Severity::Warning, line, key, message.into());
     }
 
+    /// How many of them refuse the configuration.
+    pub(super) fn errors(&self) -> usize {
+        self.found.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
     fn push(&mut self, severity: Severity, line: usize, key: &str, message: String) {
         let (file, key) = (self.file.to_owned(), key.to_owned());
         self.found.push(Problem { severity, file, line, key, message });

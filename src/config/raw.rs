@@ -47,6 +47,10 @@ pub(super) struct RawConfig {
     /// Folder of labelled prompts, relative to this file: every `*.jsonl` in it is read.
     #[serde(default = "default_examples")]
     pub(super) examples: String,
+    /// What a provider's error means, relative to this file. Left out, `outcomes.yaml` where there is one, and the
+    /// table that is part of the program otherwise.
+    #[serde(default)]
+    pub(super) outcomes: Option<String>,
 }
 
 fn default_examples() -> String {

@@ -705,6 +705,32 @@ fn folder_of_examples_has_to_be_there() {
         .check(&["2: examples: no `*.jsonl` in `none`; write labelled prompts there"]);
 }
 
+#[test]
+fn table_of_outcomes_beside_the_configuration_replaces_the_shipped_one() {
+    let shipped = Project::new(VALID).config().outcomes;
+    assert!(shipped.rows.len() > 40 && !shipped.limits.is_empty());
+    let own = "version: 1\nrows: [{outcome: bad_reply}]\n";
+    for (yaml, file) in [
+        (VALID.to_owned(), "outcomes.yaml"),
+        (but("version: 1", "version: 1\noutcomes: own/table.yaml"), "own/table.yaml"),
+    ] {
+        let outcomes = Project::new(&yaml).file(file, own).config().outcomes;
+        assert_eq!((outcomes.rows.len(), outcomes.limits.len()), (1, 0));
+    }
+}
+
+#[test]
+fn problems_of_the_table_of_outcomes_stand_beside_all_others() {
+    Project::new(&but("60000", "0"))
+        .file("outcomes.yaml", "version: 1\nrows: [{status: [7], outcome: policy}]\n")
+        .check(&[
+            "outcomes.yaml:2: rows[0].status: `7` is none; write `429`, `500-599` or `in_band`",
+            "3: timers.total_ms: `0` is too small; at least 1",
+        ]);
+    let missing = "2: outcomes: cannot read `none.yaml`: No such file or directory (os error 2)";
+    check(&but("version: 1", "version: 1\noutcomes: none.yaml"), &[missing]);
+}
+
 /// The shipped rules with only these variables set.
 fn shipped(variables: &[&str]) -> Loaded {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/semroute.yaml");
