@@ -13,7 +13,7 @@ use crate::embed::{
     Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, embed_examples,
 };
 use crate::execute::Executor;
-use crate::health::HealthTable;
+use crate::health::{HealthTable, OutcomeTable};
 use crate::index::Index;
 use crate::pipeline::Pipeline;
 use crate::provider::{Client, ClientError};
@@ -93,7 +93,8 @@ pub fn start(embedder: impl Embedder, snapshot: Arc<Snapshot>) -> Result<Pipelin
     let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
     let health = HealthTable::new(config.breaker, targets.map(|target| target.id.as_str()));
     let client = Client::new(config.timers.connect)?;
-    let executor = Executor::new(client, health.clone(), config.timers);
+    let outcomes = Arc::new(OutcomeTable::new(config.outcomes.clone()));
+    let executor = Executor::new(client, health.clone(), outcomes, config.timers);
     Ok(Pipeline { snapshot, reader, health, executor })
 }
 

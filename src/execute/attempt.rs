@@ -1,12 +1,14 @@
 //! One call to one target: send, read the head, and then either the whole answer or the start of a stream.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use super::stream::Pending;
+use super::stream::{Pending, Source};
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
 use crate::config::Target;
-use crate::health::{Outcome, Phase, ProviderError, classify, classify_in_band};
+use crate::health::{Evidence, Outcome, OutcomeTable, Phase, Verdict};
 use crate::provider::{ClientError, Response, encode};
 
 /// What a call that succeeded gives.
@@ -36,27 +38,25 @@ impl Executor {
             if !response.is_event_stream() {
                 return Err(self.not_a_stream(response, limit).await);
             }
-            let idle = self.timers.idle;
-            let pending = Pending::open(response, limit, idle).await?;
+            let source = Source::new(response, Arc::clone(&self.outcomes));
+            let pending = Pending::open(source, limit, self.timers.idle).await?;
             return Ok(Answer::Stream(Box::new(pending)));
         }
         let whole = Limit::new(deadline, Phase::Total, deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
-        let completion = Completion::parse(body).map_err(|error| from_chunk(&error, &response))?;
+        let completion = Completion::parse(body)
+            .map_err(|error| from_chunk(&error, &response, &self.outcomes))?;
         if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
     }
 
     async fn expect_ok(&self, mut response: Response, limit: Limit) -> Result<Response, Failure> {
-        let status = response.status();
-        if status == 200 {
+        if response.status() == 200 {
             return Ok(response);
         }
-        let retry_after = response.retry_after();
         // The status says enough if the words do not come in time.
         let said = limit.hold(response.read_error(self.timers.idle)).await.unwrap_or_default();
-        let error = ProviderError::parse(&response.without_key(&said));
-        Err(Failure { outcome: classify(status, &error, retry_after), status: Some(status), error })
+        Err(refused(&said, &response, &self.outcomes))
     }
 
     /// A provider that answers a streamed request with one body usually reports an error in it.
@@ -65,7 +65,7 @@ impl Executor {
             Err(failure) => failure,
             Ok(Err(error)) => from_client(&error, Some(response.status())),
             Ok(Ok(body)) => match Completion::parse(body) {
-                Err(error) => from_chunk(&error, &response),
+                Err(error) => from_chunk(&error, &response, &self.outcomes),
                 Ok(_) => bad_reply(),
             },
         }
@@ -95,7 +95,7 @@ impl Limit {
 
     fn timed_out(self) -> Failure {
         let outcome = Outcome::TimedOut(self.phase);
-        Failure { outcome, status: None, error: ProviderError::default() }
+        Failure { outcome, status: None, error: Box::default() }
     }
 }
 
@@ -109,20 +109,47 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
         (ClientError::Broken(_) | ClientError::Setup(_), Some(_)) => Outcome::CutOff,
     };
     tracing::debug!(?error, outcome = outcome.label(), "no answer");
-    Failure { outcome, status, error: ProviderError::default() }
+    Failure { outcome, status, error: Box::default() }
 }
 
-pub(super) fn from_chunk(error: &ChunkError, response: &Response) -> Failure {
-    match error {
-        ChunkError::Malformed(_) => bad_reply(),
-        ChunkError::InBand { json } => {
-            let said = ProviderError::parse(&response.without_key(json));
-            let (outcome, status) = classify_in_band(&said);
-            Failure { outcome, status, error: said }
-        }
-    }
+/// What the body of a response other than 200 means.
+fn refused(said: &str, response: &Response, outcomes: &OutcomeTable) -> Failure {
+    let (error, status) = (response.error(said), Some(response.status()));
+    let outcome = judge(
+        outcomes,
+        &Evidence {
+            dialect: response.dialect(),
+            status,
+            error: &error,
+            header: &|name| response.header(name),
+            retry_after: response.retry_after(outcomes.limits()),
+        },
+    );
+    Failure { outcome, status, error: Box::new(error) }
+}
+
+/// What something inside a 200 means that is no part of an answer. An error that names its own status is taken as if the
+/// response had it; the response's headers say nothing about it.
+pub(super) fn from_chunk(
+    found: &ChunkError,
+    response: &Response,
+    outcomes: &OutcomeTable,
+) -> Failure {
+    let ChunkError::InBand { json } = found else { return bad_reply() };
+    let error = response.error(json);
+    let status = error.status;
+    let (dialect, header) = (response.dialect(), &|_: &str| None);
+    let evidence = Evidence { dialect, status, error: &error, header, retry_after: None };
+    Failure { outcome: judge(outcomes, &evidence), status, error: Box::new(error) }
+}
+
+/// The log line is without the provider's words, which may repeat a prompt.
+fn judge(outcomes: &OutcomeTable, evidence: &Evidence<'_>) -> Outcome {
+    let Verdict { outcome, line } = outcomes.classify(evidence);
+    tracing::debug!(status = evidence.status, outcome = outcome.label(), line, "an error");
+    outcome
 }
 
 pub(super) fn bad_reply() -> Failure {
-    Failure { outcome: Outcome::BadReply, status: Some(200), error: ProviderError::default() }
+    Failure { outcome: Outcome::BadReply, status: Some(200), error: Box::default() }
 }

@@ -16,15 +16,16 @@ pub use stream::{Committed, Ending, Piece};
 
 use crate::chat::{ChatRequest, Completion};
 use crate::config::{Target, Timers};
-use crate::health::{Entry, HealthTable, HealthView, Next, Outcome, ProviderError, Shut, Standing};
+use crate::health::{Entry, HealthTable, HealthView, Next, Outcome, OutcomeTable, Shut, Standing};
 use crate::plan::{Place, Plan, Skip};
-use crate::provider::Client;
+use crate::provider::{Client, ProviderError};
 
 /// Walks plans.
 #[derive(Debug, Clone)]
 pub struct Executor {
     client: Client,
     health: HealthTable,
+    outcomes: Arc<OutcomeTable>,
     timers: Timers,
 }
 
@@ -94,14 +95,19 @@ pub enum NoReply {
 struct Failure {
     outcome: Outcome,
     status: Option<u16>,
-    error: ProviderError,
+    error: Box<ProviderError>,
 }
 
 impl Executor {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(client: Client, health: HealthTable, timers: Timers) -> Self {
-        Self { client, health, timers }
+    pub fn new(
+        client: Client,
+        health: HealthTable,
+        outcomes: Arc<OutcomeTable>,
+        timers: Timers,
+    ) -> Self {
+        Self { client, health, outcomes, timers }
     }
 
     /// Tries the plan's targets in order until one answers. Every call is added to `attempts` when its outcome is known, so that
@@ -155,7 +161,13 @@ impl Executor {
     }
 }
 
-fn stopped(failure: Failure) -> NoReply {
+fn stopped(mut failure: Failure) -> NoReply {
+    let code = &mut failure.error.code;
+    let is_word = code.as_ref().is_some_and(|code| code.parse::<u16>().is_err());
+    if failure.outcome == Outcome::ContextTooLong && !is_word {
+        // The word that client libraries know; some providers have a number here, or nothing.
+        *code = Some("context_length_exceeded".to_owned());
+    }
     match failure.outcome {
         Outcome::TimedOut(_) => NoReply::Deadline,
         last @ (Outcome::Served
@@ -164,14 +176,15 @@ fn stopped(failure: Failure) -> NoReply {
         | Outcome::QuotaGone
         | Outcome::CredentialRefused
         | Outcome::ModelMissing
+        | Outcome::Unsupported
         | Outcome::ServerError
         | Outcome::BadReply
         | Outcome::InBandError
         | Outcome::CutOff
         | Outcome::ClientGone) => NoReply::AllFailed { last, heals: last.heals() },
-        Outcome::CallerFault | Outcome::Policy => {
+        Outcome::ContextTooLong | Outcome::CallerFault | Outcome::Policy => {
             let status = failure.status.filter(|status| (400..500).contains(status));
-            NoReply::Refused { status: status.unwrap_or(400), error: failure.error }
+            NoReply::Refused { status: status.unwrap_or(400), error: *failure.error }
         }
     }
 }

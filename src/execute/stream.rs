@@ -1,6 +1,7 @@
 //! A streamed answer: pending until its first content is here, committed from then on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,8 +9,8 @@ use tokio::time::Instant;
 use super::Failure;
 use super::attempt::{Limit, bad_reply, from_chunk, from_client};
 use crate::chat::{Chunk, ChunkError, Usage};
-use crate::health::{Outcome, Permit, Phase, ProviderError};
-use crate::provider::{EventReader, Response, SseItem};
+use crate::health::{Outcome, OutcomeTable, Permit, Phase};
+use crate::provider::{EventReader, ProviderError, Response, SseItem};
 
 /// Most events before the first content: roles, filter results, pings.
 const STARTUP_EVENTS_MAX: usize = 64;
@@ -28,11 +29,10 @@ pub(super) struct Pending {
 impl Pending {
     /// Reads until the first content, or until the answer ends without any.
     pub(super) async fn open(
-        response: Response,
+        mut source: Source,
         limit: Limit,
         idle: Duration,
     ) -> Result<Self, Failure> {
-        let mut source = Source::new(response);
         let (mut startup, mut held) = (VecDeque::new(), 0);
         while startup.len() < STARTUP_EVENTS_MAX && held < STARTUP_BYTES_MAX {
             let Signal::Chunk(chunk) = limit.hold(source.next()).await?? else {
@@ -134,7 +134,7 @@ impl Committed {
             }
             Err(Failure { outcome, error, .. }) => {
                 let outcome = if outcome == Outcome::BadReply { Outcome::CutOff } else { outcome };
-                self.end(outcome, Ending::Broken { outcome, error })
+                self.end(outcome, Ending::Broken { outcome, error: *error })
             }
         }
     }
@@ -160,8 +160,9 @@ impl Committed {
 
 /// Bytes of a response to chunks of an answer.
 #[derive(Debug)]
-struct Source {
+pub(super) struct Source {
     response: Response,
+    outcomes: Arc<OutcomeTable>,
     events: EventReader,
     malformed: u8,
     ended: bool,
@@ -174,8 +175,8 @@ enum Signal {
 }
 
 impl Source {
-    fn new(response: Response) -> Self {
-        Self { response, events: EventReader::default(), malformed: 0, ended: false }
+    pub(super) fn new(response: Response, outcomes: Arc<OutcomeTable>) -> Self {
+        Self { response, outcomes, events: EventReader::default(), malformed: 0, ended: false }
     }
 
     async fn next(&mut self) -> Result<Signal, Failure> {
@@ -190,7 +191,7 @@ impl Source {
                     Err(ChunkError::Malformed(_)) if self.malformed < MALFORMED_MAX => {
                         self.malformed += 1;
                     }
-                    Err(error) => return Err(from_chunk(&error, &self.response)),
+                    Err(error) => return Err(from_chunk(&error, &self.response, &self.outcomes)),
                 }
             }
             if self.ended {

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::execute::NoReply;
-use crate::health::{Outcome, Phase, ProviderError};
+use crate::health::{Outcome, Phase};
 use crate::pipeline::Refusal;
+use crate::provider::ProviderError;
 
 /// How long a caller should wait when every target is failing; the breakers' own first time.
 const RETRY_AFTER_SECONDS: u64 = 2;
@@ -128,6 +129,7 @@ fn status_of(last: Outcome) -> (StatusCode, &'static str) {
         Outcome::CredentialRefused => (StatusCode::BAD_GATEWAY, "upstream_auth"),
         Outcome::QuotaGone => (StatusCode::BAD_GATEWAY, "upstream_quota"),
         Outcome::ModelMissing => (StatusCode::BAD_GATEWAY, "upstream_model_missing"),
+        Outcome::Unsupported => (StatusCode::BAD_GATEWAY, "upstream_unsupported"),
         Outcome::RateLimited { .. }
         | Outcome::Unreachable
         | Outcome::ServerError
@@ -135,6 +137,7 @@ fn status_of(last: Outcome) -> (StatusCode, &'static str) {
         | Outcome::InBandError
         | Outcome::CutOff
         | Outcome::Served
+        | Outcome::ContextTooLong
         | Outcome::CallerFault
         | Outcome::Policy
         | Outcome::ClientGone => (StatusCode::BAD_GATEWAY, "upstream_error"),

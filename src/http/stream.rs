@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::chat::Chunk;
 use crate::execute::{Committed, Ending, Piece};
-use crate::health::{Outcome, ProviderError};
+use crate::health::Outcome;
+use crate::provider::ProviderError;
 use crate::receipt::{End, Receipt};
 
 const DONE: &[u8] = b"data: [DONE]\n\n";

@@ -5,14 +5,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use thiserror::Error;
 
-use super::Encoded;
-use crate::config::{Credential, Provider, Secret};
+use super::{Encoded, ProviderError, retry_after};
+use crate::config::{Credential, Dialect, LimitHeaders, Provider, Secret};
 
 /// Unused connections are closed before the providers close them, which would lose a request.
 const POOL_IDLE: Duration = Duration::from_secs(50);
@@ -136,23 +136,36 @@ impl Response {
     /// Whether the body is an event stream.
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
-        let kind = self.inner.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = self.header(CONTENT_TYPE.as_str());
         kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
-    /// How long the provider asks us to stay away.
+    /// What the provider speaks.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        retry_after(self.inner.headers())
+    pub fn dialect(&self) -> Dialect {
+        self.provider.dialect
     }
 
-    /// The text without our key: some providers repeat the key that they refuse.
+    /// A header, where it is text.
     #[must_use]
-    pub fn without_key(&self, text: &str) -> String {
-        match &self.provider.credential {
-            Credential::Key(key) => text.replace(key.expose(), "[key]"),
-            Credential::NotNeeded | Credential::Unset { .. } => text.to_owned(),
-        }
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.inner.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the provider asks us to stay away, also through the headers of its limits.
+    #[must_use]
+    pub fn retry_after(&self, limits: &[LimitHeaders]) -> Option<Duration> {
+        retry_after(&|name| self.header(name), limits, wall_clock())
+    }
+
+    /// Reads an error body, without our key: some providers repeat the key that they refuse.
+    #[must_use]
+    pub fn error(&self, body: &str) -> ProviderError {
+        let key = match &self.provider.credential {
+            Credential::Key(key) => Some(key),
+            Credential::NotNeeded | Credential::Unset { .. } => None,
+        };
+        ProviderError::parse(body, key)
     }
 
     /// The next piece of the body; nothing at its end.
@@ -193,40 +206,14 @@ impl Response {
     }
 }
 
-/// `retry-after-ms`, then `Retry-After` in seconds or as a date. What is not a finite, positive time is no hint.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let number =
-        |written: &str| written.trim().parse::<f64>().ok().filter(|number| number.is_finite());
-    let milliseconds = text("retry-after-ms").and_then(number);
-    let said = text(RETRY_AFTER.as_str());
-    let seconds = milliseconds.map(|value| value / 1000.0).or_else(|| said.and_then(number));
-    if let Some(seconds) = seconds {
-        return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
-    }
-    let until = httpdate::parse_http_date(said?.trim()).ok()?;
-    // Counted from the provider's own clock, so that ours may be wrong.
-    let now = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok());
-    let now = now.unwrap_or_else(wall_clock);
-    Some(until.duration_since(now).unwrap_or_default())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a Retry-After date without a Date header")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
+#[expect(clippy::disallowed_methods, reason = "a moment in a response without a Date header")]
+fn wall_clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(headers: &[(&'static str, &'static str)], expected: Option<f64>) {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, HeaderValue::from_static(value));
-        }
-        assert_eq!(retry_after(&map).map(|hint| hint.as_secs_f64()), expected, "{headers:?}");
-    }
 
     #[test]
     fn this_machine_is_known_by_its_addresses() {
@@ -236,21 +223,5 @@ mod tests {
         for far in ["https://127.0.0.1.example.com/v1", "http://10.0.0.1/v1", "localhost"] {
             assert!(!is_on_this_machine(far), "{far}");
         }
-    }
-
-    #[test]
-    fn every_form_of_hint_is_read_and_nonsense_is_none() {
-        check(&[], None);
-        check(&[("retry-after", "2")], Some(2.0));
-        check(&[("retry-after", "0.5")], Some(0.5));
-        check(&[("retry-after", "9"), ("retry-after-ms", "250")], Some(0.25));
-        check(&[("retry-after", "-5")], Some(0.0));
-        for nonsense in ["NaN", "inf", "", "soon"] {
-            check(&[("retry-after", nonsense)], None);
-        }
-        check(&[("retry-after", "1e9")], Some(1e9));
-        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        check(&[date, ("retry-after", "Sun, 06 Nov 1994 08:49:44 GMT")], Some(7.0));
-        check(&[date, ("retry-after", "Sun, 06 Nov 1994 08:49:30 GMT")], Some(0.0));
     }
 }

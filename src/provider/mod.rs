@@ -1,12 +1,17 @@
 //! Everything that depends on what a provider speaks: how a request is written, how an answer and an error are read.
 //!
-//! `openai` and `sse` are pure; `client` is the only file that names reqwest.
+//! `client` is the only file that names reqwest; everything else is pure.
 
 mod client;
+mod error;
+mod hints;
 mod openai;
+mod scrub;
 mod sse;
 
 pub use client::{Client, ClientError, Response};
+pub use error::ProviderError;
+pub use hints::{Headers, retry_after};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;
