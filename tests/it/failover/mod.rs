@@ -9,7 +9,9 @@
 mod committed;
 mod health;
 mod hung_up;
+mod leaks;
 mod limits;
+mod outcomes;
 mod passing;
 mod relayed;
 mod streamed;
