@@ -12,7 +12,9 @@ use hnsw_rs::hnsw::Hnsw;
 
 use crate::embed::Embedding;
 
-/// Up to here an exact scan is as fast as the graph, and never wrong.
+/// Up to here vectors are scanned. The scan stays the faster one up to some thousands (0.12 against 0.20 ms at 2,000 vectors, 0.75
+/// against 0.11 at 10,000, `cargo bench`), but either is a small part of reading a prompt, and a graph in daily use is a graph
+/// that is tested.
 const EXACT_UP_TO: usize = 1_000;
 /// Links of a point on each layer of the graph.
 const LINKS: usize = 16;
