@@ -78,11 +78,13 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     startup.complete(Arc::clone(&app));
     let drain = CancellationToken::new();
     let data = tokio::spawn(serve_data(listener, Arc::clone(&app), drain.clone()));
-    welcome(out, &config, addresses, &providers)?;
+    // Nobody has to read this: a gateway whose standard output is closed goes on serving.
+    drop(welcome(out, &config, addresses, &providers));
 
     stop_signal().await?;
     app.drain();
-    writeln!(out, "stopping when the answers under way are complete; a second signal stops now")?;
+    let stopping = "stopping when the answers under way are complete; a second signal stops now";
+    drop(writeln!(out, "{stopping}"));
     drain.cancel();
     tokio::select! {
         done = tokio::time::timeout(DRAIN_MAX, data) => match done {

@@ -3,7 +3,7 @@
 //! The file is a convenience, never the truth: it is keyed by the embedder's fingerprint and by each text's hash, sealed by
 //! a checksum, and thrown away whenever it does not fit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,10 +19,14 @@ const MAGIC: &[u8; 8] = b"semvec\0\x01";
 /// Bytes of a SHA-256.
 const HASH: usize = 32;
 
+/// Most vectors in the file. It also keeps those of other configurations, so that going back and forth between two costs
+/// nothing; beyond this, only the vectors in use are kept.
+const KEPT_MAX: usize = 100_000;
 /// Finished texts that wait to be counted.
 const REPORTS: usize = 64;
 
 type TextHash = [u8; HASH];
+type Known = BTreeMap<TextHash, Embedding>;
 
 /// Hears how many texts have been read, and of how many.
 pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize);
@@ -53,7 +57,10 @@ pub fn embed_examples(
     let vectors: Option<Vec<Embedding>> =
         hashes.iter().map(|hash| known.get(hash).cloned()).collect();
     let vectors = vectors.ok_or(EmbedError::Stopped)?;
-    let kept = if unknown.is_empty() { Ok(()) } else { write(&path, &hashes, &vectors) };
+    if known.len() > KEPT_MAX {
+        known = hashes.into_iter().zip(vectors.iter().cloned()).collect();
+    }
+    let kept = if unknown.is_empty() { Ok(()) } else { write(&path, &known) };
     if let Err(error) = kept {
         let file = path.display().to_string();
         tracing::warn!(file, %error, "cannot keep the examples' vectors; the next start reads them again");
@@ -121,11 +128,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// `MAGIC`, dimensions (u32), then per text its hash and its components (f32), then the SHA-256 of all before. Little-endian.
-fn write(path: &Path, hashes: &[TextHash], vectors: &[Embedding]) -> io::Result<()> {
-    let dimensions = vectors.first().map_or(0, |vector| vector.as_slice().len());
+fn write(path: &Path, known: &Known) -> io::Result<()> {
+    let dimensions = known.values().next().map_or(0, |vector| vector.as_slice().len());
     let mut bytes = MAGIC.to_vec();
     bytes.extend(u32::try_from(dimensions).unwrap_or(0).to_le_bytes());
-    for (hash, vector) in hashes.iter().zip(vectors) {
+    for (hash, vector) in known {
         bytes.extend(hash);
         bytes.extend(vector.as_slice().iter().flat_map(|component| component.to_le_bytes()));
     }
@@ -139,7 +146,7 @@ fn write(path: &Path, hashes: &[TextHash], vectors: &[Embedding]) -> io::Result<
 }
 
 /// Nothing when the file is missing, cut, changed or of another version.
-fn read(path: &Path) -> Option<HashMap<TextHash, Embedding>> {
+fn read(path: &Path) -> Option<Known> {
     let bytes = std::fs::read(path).ok()?;
     let (content, seal) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if Sha256::digest(content).as_slice() != seal {
@@ -190,6 +197,14 @@ mod tests {
         let (second, read_second) = embed(&["a", "bb", "ccc"], folder.path());
         assert_eq!((read_first, read_second), (2, 1));
         assert_eq!(second[..2], first[..]);
+    }
+
+    #[test]
+    fn going_back_to_another_configuration_reads_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, _) = embed(&["a", "bb"], folder.path());
+        embed(&["ccc"], folder.path());
+        assert_eq!(embed(&["a", "bb"], folder.path()), (first, 0));
     }
 
     #[test]
