@@ -6,7 +6,7 @@ mod vote;
 
 pub use decision::{Decision, Goal, Neighbour, Reading, Reason};
 pub use snapshot::{Snapshot, UnknownModel, Wish};
-pub use vote::{Share, Tally, tally};
+pub use vote::{Tally, tally};
 
 /// Decides for one conversation. Every way to fail ends in the default tier, with the reason said.
 #[must_use]

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use super::decision::Neighbour;
 use crate::config::{QueryType, Vote};
 
-/// One query type's part of the vote.
-#[derive(Debug, Clone)]
-pub struct Share {
-    /// Whose part.
-    pub query_type: Arc<QueryType>,
-    /// 0 to 1; all shares together are 1.
-    pub share: f32,
+/// One query type's part of the vote; all shares together are 1.
+struct Share {
+    query_type: Arc<QueryType>,
+    share: f32,
 }
 
 /// The result of a vote.
@@ -24,8 +21,6 @@ pub struct Tally {
     pub confidence: f32,
     /// Its lead over the second tier.
     pub margin: f32,
-    /// Every query type that got a vote, strongest first.
-    pub shares: Vec<Share>,
 }
 
 /// Counts the votes. Nothing to count gives nothing.
@@ -53,7 +48,7 @@ pub fn tally(neighbours: &[Neighbour], vote: Vote) -> Option<Tally> {
     // Stable, so that of equal shares the one whose neighbour is nearer stays first.
     shares.sort_by(|a, b| b.share.total_cmp(&a.share));
     let (winner, confidence, margin) = winner(&shares)?;
-    Some(Tally { query_type: winner, confidence, margin, shares })
+    Some(Tally { query_type: winner, confidence, margin })
 }
 
 fn winner(shares: &[Share]) -> Option<(Arc<QueryType>, f32, f32)> {
@@ -103,8 +98,6 @@ mod tests {
         assert_eq!(tally.query_type.name, name);
         assert!((tally.confidence - confidence).abs() < 1e-4, "{}", tally.confidence);
         assert!((tally.margin - margin).abs() < 1e-4, "{}", tally.margin);
-        let all: f32 = tally.shares.iter().map(|share| share.share).sum();
-        assert!((all - 1.0).abs() < 1e-5);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ConfigArgs, Ran, environment, fetch_env, progress};
 use crate::config::{self, Config, Credential};
 use crate::gateway;
-use crate::http::{App, Startup, is_local, serve_admin, serve_data, serve_sandbox};
+use crate::http::{App, Startup, serve_admin, serve_data, serve_sandbox};
 
 /// Longest time that answers under way may take after the first signal to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
@@ -151,14 +151,14 @@ fn unset_keys(config: &Config) -> Vec<&str> {
 /// An open gateway on a network would let strangers spend the operator's money, and an open status page tell them about it.
 fn check_exposure(config: &Config, args: &ServeArgs) -> anyhow::Result<()> {
     let server = &config.server;
-    if !is_local(args.listen) && server.api_keys.is_empty() && !server.allow_open {
+    if !args.listen.ip().is_loopback() && server.api_keys.is_empty() && !server.allow_open {
         bail!(
             "{} can be reached from other machines and no caller key is set; \
              set SEMROUTE_API_KEY (server.api_keys), or server.allow_open: true",
             args.listen
         );
     }
-    if !is_local(args.admin_listen) && !server.allow_open_admin {
+    if !args.admin_listen.ip().is_loopback() && !server.allow_open_admin {
         bail!(
             "{} can be reached from other machines and the operators' pages ask for no key; \
              listen on 127.0.0.1, or set server.allow_open_admin: true",

@@ -11,7 +11,6 @@ mod models;
 mod sandbox;
 mod stream;
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -135,10 +134,4 @@ async fn serve(
         }
     });
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-/// Whether an address can only be reached from this machine.
-#[must_use]
-pub fn is_local(address: SocketAddr) -> bool {
-    address.ip().is_loopback()
 }
