@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, embed_examples,
+    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
@@ -65,8 +65,9 @@ pub fn load_brain(
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
     let folder = vectors_folder(&env.cache);
-    let vectors = embed_examples(&embedder, &texts, &folder, on_progress)?;
-    let index = Index::build(vectors);
+    let features = read_examples(&embedder, &texts, &folder, on_progress)?;
+    let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
+    let index = Index::build(deepest.collect::<Result<_, _>>()?);
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
 }

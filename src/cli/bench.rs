@@ -74,7 +74,7 @@ fn measure(brain: Brain, texts: &[String]) -> anyhow::Result<Value> {
         on_progress(done, texts.len());
         let Some(prompt) = Prompt::new(text) else { continue };
         let tokens = embedder.tokens(prompt.as_str())?;
-        let forward_took = time(|| embedder.forward(&tokens))?;
+        let forward_took = time(|| embedder.forward(&tokens, &mut |_| false))?;
         let mut search_took = Duration::ZERO;
         let whole_took = time(|| {
             // Cutting belongs to the decision, so it is done again on the clock.

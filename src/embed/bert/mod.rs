@@ -1,22 +1,25 @@
-//! all-MiniLM-L6-v2 through candle: tokenize, one forward pass, mean of the last layer, unit length.
+//! all-MiniLM-L6-v2 through candle: tokenize, one forward pass, means of some layers, each of unit length.
 //!
 //! The only folder that names candle. Texts go through one at a time: a prompt arrives alone, and without padding there is no
 //! mask to apply.
 
+mod reference;
+mod shape;
 mod weights;
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
 use thiserror::Error;
 use tokenizers::Tokenizer;
 
 pub use weights::WeightsError;
 
 use super::fetch::ModelFiles;
-use super::{EmbedError, Embedder, Embedding};
+use super::{EmbedError, Embedder, Embedding, Features};
+use reference::Reference;
+use shape::Shape;
 
 /// Tokens kept from the beginning of a text, the `[CLS]` mark included.
 const HEAD_TOKENS: usize = 80;
@@ -24,10 +27,15 @@ const HEAD_TOKENS: usize = 80;
 /// 2,000 routed prompts, and the slowest text costs half as much.
 const TAIL_TOKENS: usize = 48;
 
+/// Layers, counted from 1, whose means are kept. The middle one knows what kind of task a text is, the last one what it is
+/// about; reading may stop at any of them.
+const TAPS: [usize; 2] = [4, 6];
+
 /// A loaded model.
 pub struct Bert {
-    model: BertModel,
+    model: Reference,
     tokenizer: Tokenizer,
+    stops: Vec<usize>,
     fingerprint: String,
 }
 
@@ -77,18 +85,19 @@ impl Bert {
     /// # Errors
     /// Names the file that cannot be used, and the remedy.
     pub fn load(files: &ModelFiles, fingerprint: &str) -> Result<Self, LoadError> {
-        let config: Config = {
+        let shape: Shape = {
             let path = files.config.display().to_string();
             serde_json::from_slice(&read(&files.config)?)
                 .map_err(|source| LoadError::Architecture { path, source })?
         };
-        let model = load_model(&files.weights, &config).map_err(|source| LoadError::Weights {
+        let model = load_model(&files.weights, &shape).map_err(|source| LoadError::Weights {
             path: files.weights.display().to_string(),
             source,
         })?;
         let tokenizer = load_tokenizer(&files.tokenizer)?;
-        let fingerprint = format!("{fingerprint}/{HEAD_TOKENS}+{TAIL_TOKENS}");
-        Ok(Self { model, tokenizer, fingerprint })
+        let fingerprint = format!("{fingerprint}/{HEAD_TOKENS}+{TAIL_TOKENS}/{TAPS:?}");
+        let stops = (1..=TAPS.len()).map(|taps| taps * shape.width).collect();
+        Ok(Self { model, tokenizer, stops, fingerprint })
     }
 
     /// The ids of a text, cut to the head and the tail of what the model reads.
@@ -109,26 +118,43 @@ impl Bert {
         }
     }
 
-    /// The bare forward pass and the mean of its last layer; not yet of unit length.
+    /// The bare forward pass over tokens; `enough` may end it as in [`Embedder::read`].
     ///
     /// # Errors
     /// When candle fails.
-    pub fn forward(&self, ids: &[u32]) -> Result<Vec<f32>, EmbedError> {
-        self.mean_of_last_layer(ids)
-            .map_err(|error| EmbedError::Model { reason: error.to_string() })
-    }
-
-    fn mean_of_last_layer(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-        let types = ids.zeros_like()?;
-        let hidden = self.model.forward(&ids, &types, None)?;
-        hidden.mean(1)?.squeeze(0)?.to_vec1()
+    pub fn forward(
+        &self,
+        ids: &[u32],
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError> {
+        let (mut features, mut degenerate) = (Vec::new(), None);
+        let mut go_on = |layer: usize, mean: Vec<f32>| {
+            if !TAPS.contains(&layer) {
+                return true;
+            }
+            match Embedding::new(mean) {
+                Ok(tap) => features.extend_from_slice(tap.as_slice()),
+                Err(error) => degenerate = Some(error),
+            }
+            degenerate.is_none() && TAPS.last() != Some(&layer) && !enough(&features)
+        };
+        let ran = self.model.forward(ids, &mut go_on);
+        ran.map_err(|error| EmbedError::Model { reason: error.to_string() })?;
+        degenerate.map_or_else(|| Ok(Features::new(features)), Err)
     }
 }
 
 impl Embedder for Bert {
-    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
-        Embedding::new(self.forward(&self.tokens(text)?)?)
+    fn stops(&self) -> &[usize] {
+        &self.stops
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError> {
+        self.forward(&self.tokens(text)?, enough)
     }
 
     fn fingerprint(&self) -> &str {
@@ -147,9 +173,9 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .map_err(|source| LoadError::Read { path: path.display().to_string(), source })
 }
 
-fn load_model(path: &Path, config: &Config) -> Result<BertModel, WeightsError> {
+fn load_model(path: &Path, shape: &Shape) -> Result<Reference, WeightsError> {
     let tensors = VarBuilder::from_tensors(weights::read(path)?, DType::F32, &Device::Cpu);
-    Ok(BertModel::load(tensors, config)?)
+    Ok(Reference::load(shape, &tensors)?)
 }
 
 fn load_tokenizer(path: &Path) -> Result<Tokenizer, LoadError> {

@@ -1,0 +1,33 @@
+//! The architecture's constants, as the model's own `config.json` states them.
+
+use serde::Deserialize;
+
+/// What `config.json` says; keys that change nothing here are passed over.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Shape {
+    #[serde(rename = "vocab_size")]
+    pub(super) words: usize,
+    #[serde(rename = "hidden_size")]
+    pub(super) width: usize,
+    #[serde(rename = "num_hidden_layers")]
+    pub(super) layers: usize,
+    #[serde(rename = "num_attention_heads")]
+    pub(super) heads: usize,
+    #[serde(rename = "intermediate_size")]
+    pub(super) inner: usize,
+    #[serde(rename = "max_position_embeddings")]
+    pub(super) positions: usize,
+    #[serde(rename = "type_vocab_size")]
+    pub(super) types: usize,
+    #[serde(rename = "layer_norm_eps")]
+    pub(super) epsilon: f32,
+    /// Read only so that another activation is refused.
+    #[serde(rename = "hidden_act")]
+    _activation: Activation,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Activation {
+    Gelu,
+}
