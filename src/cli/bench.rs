@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::bench_embed::{self, EmbedArgs};
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
 use crate::classify::{Reading, Wish, decide};
@@ -23,6 +24,8 @@ const WARM_UP: usize = 20;
 pub(super) enum BenchCommand {
     /// The whole decision beside the model's bare forward pass over the same tokens.
     Decide(DecideArgs),
+    /// The bare forward pass, on every instruction set of this processor and on candle's floats.
+    Embed(EmbedArgs),
 }
 
 /// The whole decision beside the bare forward pass.
@@ -38,7 +41,10 @@ pub(super) struct DecideArgs {
 }
 
 pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> anyhow::Result<Ran> {
-    let BenchCommand::Decide(args) = command;
+    let args = match command {
+        BenchCommand::Decide(args) => args,
+        BenchCommand::Embed(args) => return bench_embed::run(args, out),
+    };
     let config = Arc::new(load_config(&args.config)?.config);
     let texts = match &args.prompts {
         Some(file) => read_texts(file)?,

@@ -1,6 +1,7 @@
 //! The command line: one file a command. This list is the feature list of the program.
 
 mod bench;
+mod bench_embed;
 mod check;
 mod explain;
 mod models;

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use bert::{Bert, LoadError, Reference, WeightsError};
 pub use reader::{Reader, ReaderLimits};
-pub use vectors::{OnProgress, read_examples};
+pub use vectors::{OnProgress, on_one_core, read_examples};
 
 /// A text as a direction: a vector of length 1, finite in every component.
 #[derive(Debug, Clone, PartialEq)]

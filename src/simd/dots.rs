@@ -1,7 +1,7 @@
 //! Products of one signed byte vector with many: what an exact search among quantised vectors spends its time on.
 
 use super::Simd;
-use super::isa::{Block, Isa, Kernel, LANES};
+use super::isa::{Block, Isa, Kernel};
 
 /// Bytes that one step multiplies.
 const STEP: usize = Block::BYTES;

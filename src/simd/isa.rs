@@ -64,6 +64,10 @@ pub(crate) trait Isa: Copy {
     /// Adds to each lane the products of eight bytes with that lane's columns in two blocks.
     ///
     /// Exact if no four products of one sign exceed [`QUAD_MAX`], for the bytes 0, 1, 4 and 5 and for the bytes 2, 3, 6 and 7.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a value would come in one register, and spreading its halves costs the busiest unit"
+    )]
     fn dot8(self, sum: Self::I, left: &[[u8; 4]; 2], right: &[Block; 2]) -> Self::I;
     /// Adds products of signed bytes, neither of which is -128, to lanes; only the sum of all lanes has a meaning.
     fn dot_signed(self, sum: Self::I, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> Self::I;

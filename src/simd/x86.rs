@@ -14,7 +14,24 @@
 
 #![expect(unsafe_code, reason = "the processor's vector instructions; the argument stands above")]
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, __m256i, __m512, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_add_epi32,
+    _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm_storeu_si128, _mm256_abs_epi8, _mm256_add_epi16,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_castsi256_si128,
+    _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_dpbusd_avx_epi32, _mm256_extracti128_si256,
+    _mm256_fmadd_ps, _mm256_load_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256,
+    _mm256_packs_epi32, _mm256_packus_epi16, _mm256_permute4x64_epi64, _mm256_round_ps,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm512_abs_epi8,
+    _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
+    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_max_ps, _mm512_min_ps,
+    _mm512_movepi8_mask, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_epi32,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_store_si512, _mm512_storeu_ps,
+    _mm512_storeu_si512, _mm512_sub_ps,
+};
 
 use super::isa::{Block, Floats, Isa, Kernel, LANES, Tile};
 
@@ -79,6 +96,7 @@ impl Avx2<true> {
 
 impl Avx512 {
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "the proof that the instructions are there")]
     fn dot4(self, sum: __m512i, left: [u8; 4], right: &Block) -> __m512i {
         unsafe {
             let left = _mm512_set1_epi32(i32::from_le_bytes(left));
@@ -221,6 +239,7 @@ macro_rules! both {
 
 impl<const VNNI: bool> Avx2<VNNI> {
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "the proof that the instructions are there")]
     fn blocks(self, right: &Block) -> [__m256i; 2] {
         let halves: &[[i8; 32]] = right.0.as_chunks().0;
         unsafe {
