@@ -52,6 +52,8 @@ pub(crate) trait Isa: Copy {
     fn zero(self) -> Self::I;
     fn load_int(self, from: &[i32; LANES]) -> Self::I;
     fn store_int(self, value: Self::I, to: &mut [i32; LANES]);
+    /// The sum of all lanes.
+    fn sum_int(self, a: Self::I) -> i32;
     fn to_float(self, a: Self::I) -> Self::F;
     /// To the nearest whole number.
     fn to_int(self, a: Self::F) -> Self::I;

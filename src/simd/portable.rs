@@ -68,6 +68,10 @@ impl Isa for Portable {
         *from
     }
     #[inline(always)]
+    fn sum_int(self, a: [i32; LANES]) -> i32 {
+        a.iter().sum()
+    }
+    #[inline(always)]
     fn store_int(self, value: [i32; LANES], to: &mut [i32; LANES]) {
         *to = value;
     }

@@ -139,6 +139,10 @@ impl Isa for Avx512 {
         unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), value) }
     }
     #[inline(always)]
+    fn sum_int(self, a: __m512i) -> i32 {
+        unsafe { _mm512_reduce_add_epi32(a) }
+    }
+    #[inline(always)]
     fn to_float(self, a: __m512i) -> __m512 {
         unsafe { _mm512_cvtepi32_ps(a) }
     }
@@ -184,13 +188,12 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn dot_signed(self, sum: __m512i, a: &[i8; 4 * LANES], b: &[i8; 4 * LANES]) -> __m512i {
         unsafe {
-            // The left side of the instruction is unsigned: 128 is added to it, and 128 times the right side taken away.
-            let offset = _mm512_set1_epi8(i8::MIN);
+            // The left side of the instruction is unsigned: signs move to the right side.
             let (a, b) =
                 (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()));
-            let excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, b);
-            let sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, offset), b);
-            _mm512_sub_epi32(sum, excess)
+            let zero = _mm512_setzero_si512();
+            let signed = _mm512_mask_sub_epi8(b, _mm512_movepi8_mask(a), zero, b);
+            _mm512_dpbusd_epi32(sum, _mm512_abs_epi8(a), signed)
         }
     }
 }
@@ -304,6 +307,17 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         unsafe {
             _mm256_storeu_si256(halves[0].as_mut_ptr().cast(), value[0]);
             _mm256_storeu_si256(halves[1].as_mut_ptr().cast(), value[1]);
+        }
+    }
+    #[inline(always)]
+    fn sum_int(self, a: Self::I) -> i32 {
+        unsafe {
+            let eight = _mm256_add_epi32(a[0], a[1]);
+            let halves = (_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+            let four = _mm_add_epi32(halves.0, halves.1);
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b_01_00_11_10>(four));
+            let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b_10_11_00_01>(two));
+            _mm_cvtsi128_si32(one)
         }
     }
     #[inline(always)]
