@@ -2,9 +2,9 @@
 //!
 //! Why the library's own search is not used: on its way down it follows a single link a layer, at every point it takes a lock
 //! and counts references, it keeps each vector once more, and a damaged file makes it panic or answer wrongly. What is frozen
-//! is links alone, a tenth of the library's memory, and a search over them is three times as fast.
+//! is links alone, four megabytes for 100,000 rows, which are read back from a file in a blink.
 //!
-//! What it searches by are the rows' rounded cosines, as the exact scan does: where both find a row, they agree to the last bit.
+//! It searches by the rows' levels, as the exact scan does: where both find a row, they agree to the last bit.
 
 mod draw;
 mod freeze;

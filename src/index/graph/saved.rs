@@ -92,7 +92,7 @@ fn identity(rows: &Rows) -> [u8; HASH] {
     let mut hash = Sha256::new();
     hash.update(number(rows.dimensions()).to_le_bytes());
     let mut bytes = [0; 4_096];
-    for levels in rows.bytes().chunks(bytes.len()) {
+    for levels in rows.all_levels().chunks(bytes.len()) {
         for (byte, level) in bytes.iter_mut().zip(levels) {
             *byte = level.cast_unsigned();
         }
