@@ -18,6 +18,7 @@ use crate::health::{HealthTable, OutcomeTable};
 use crate::index::{Index, IndexError};
 use crate::pipeline::Pipeline;
 use crate::provider::{Client, ClientError};
+use crate::simd::Simd;
 
 /// The first generation of a process.
 const FIRST_GENERATION: u64 = 1;
@@ -86,7 +87,7 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
     let manifest = Manifest::builtin()?;
     let model = manifest.find(name)?;
     let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
-    Ok(Bert::load(&files, &model.weights.sha256.to_string())?)
+    Ok(Bert::load(&files, model, Simd::best())?)
 }
 
 /// Starts what answers requests.

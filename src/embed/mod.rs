@@ -1,6 +1,6 @@
 //! The local model that reads prompts: text to a unit vector, no network.
 //!
-//! candle is named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes milliseconds
+//! Libraries for tensors are named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes milliseconds
 //! of pure computation and must not hold up anybody's socket.
 
 mod bert;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use bert::{Bert, LoadError, WeightsError};
+pub use bert::{Bert, LoadError, Reference, WeightsError};
 pub use reader::{Reader, ReaderLimits};
 pub use vectors::{OnProgress, read_examples};
 

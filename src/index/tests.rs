@@ -57,7 +57,7 @@ proptest! {
         for query in &queries {
             let (near, exact) = (index.nearest(query, 10).unwrap(), index.nearest_exact(query, 10).unwrap());
             prop_assert_eq!(near.len(), exact.len());
-            prop_assert!(near.is_sorted_by_key(|hit| best::Ranked(*hit)));
+            prop_assert!(near.is_sorted_by_key(|hit| Ranked(*hit)));
             let all = index.nearest_exact(query, count).unwrap();
             prop_assert!(near.iter().all(|hit| all.contains(hit)), "a row, once, with the scan's cosine");
             found += near.iter().filter(|hit| exact.contains(hit)).count();

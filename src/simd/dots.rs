@@ -1,10 +1,10 @@
 //! Products of one signed byte vector with many: what an exact search among quantised vectors spends its time on.
 
 use super::Simd;
-use super::isa::{Isa, Kernel, LANES};
+use super::isa::{Block, Isa, Kernel};
 
 /// Bytes that one step multiplies.
-const STEP: usize = 4 * LANES;
+const STEP: usize = Block::BYTES;
 /// Rows that are multiplied side by side, so that the sums of one need not wait for each other.
 const ROWS: usize = 4;
 

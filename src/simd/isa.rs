@@ -12,17 +12,16 @@ pub(crate) type Floats = [f32; LANES];
 /// Sixteen columns of four signed bytes each, column after column: what one step of a matrix product reads of the right side.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Block(pub(crate) [i8; 4 * LANES]);
+pub(crate) struct Block(pub(crate) [i8; Block::BYTES]);
 
 impl Block {
-    pub(crate) const ZERO: Self = Self([0; 4 * LANES]);
+    pub(crate) const BYTES: usize = 4 * LANES;
+    pub(crate) const ZERO: Self = Self([0; Self::BYTES]);
 }
 
-/// Largest sum of positive, and of negative, weights that [`Isa::dot8`] may meet among its first and second pairs together: with
-/// bytes up to 255 on the left side no 16-bit sum overflows (128 * 255 = 32,640).
-pub(crate) const QUAD_SUM_MAX: i32 = 128;
-/// Largest magnitude of a weight that [`Isa::dot4`] may meet (2 * 64 * 255 = 32,640).
-pub(crate) const DOT4_MAX: f32 = 64.0;
+/// What four products may add up to, so that sixteen bits hold them: the largest byte of the left side times the sum of those
+/// four weights that have one sign.
+pub(crate) const QUAD_MAX: i32 = i16::MAX as i32;
 
 /// An instruction set. A value of such a type is the proof that this processor has it.
 pub(crate) trait Isa: Copy {
@@ -62,17 +61,12 @@ pub(crate) trait Isa: Copy {
     /// The lowest byte of each lane of four vectors: lane after lane, and in a lane vector after vector.
     fn interleave(self, rows: [Self::I; 4]) -> Block;
 
-    /// Adds to each lane the products of four bytes with that lane's column.
+    /// Adds to each lane the products of eight bytes with that lane's columns in two blocks.
     ///
-    /// Exact for columns within [`DOT4_MAX`].
-    fn dot4(self, sum: Self::I, left: [u8; 4], right: &Block) -> Self::I;
-    /// The same for eight bytes and two blocks.
-    ///
-    /// Exact if, in each lane, the positive values among bytes 0 and 1 of both columns together stay within [`QUAD_SUM_MAX`],
-    /// and likewise the negative ones, and those among bytes 2 and 3.
-    fn dot8(self, sum: Self::I, left: [u8; 8], right: &[Block; 2]) -> Self::I;
+    /// Exact if no four products of one sign exceed [`QUAD_MAX`], for the bytes 0, 1, 4 and 5 and for the bytes 2, 3, 6 and 7.
+    fn dot8(self, sum: Self::I, left: &[[u8; 4]; 2], right: &[Block; 2]) -> Self::I;
     /// Adds products of signed bytes, neither of which is -128, to lanes; only the sum of all lanes has a meaning.
-    fn dot_signed(self, sum: Self::I, a: &[i8; 4 * LANES], b: &[i8; 4 * LANES]) -> Self::I;
+    fn dot_signed(self, sum: Self::I, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> Self::I;
 
     /// The sum of all lanes, always in the same order.
     #[inline(always)]

@@ -9,8 +9,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use isa::{Block, DOT4_MAX, Floats, Isa, Kernel, LANES, QUAD_SUM_MAX, Tile};
+pub(crate) use isa::{Block, Floats, Isa, Kernel, LANES, QUAD_MAX, Tile};
 use portable::Portable;
+pub(crate) use portable::nearest;
 
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy)]

@@ -57,7 +57,7 @@ impl Isa for Portable {
     }
     #[inline(always)]
     fn scale_by_power(self, a: Floats, n: Floats) -> Floats {
-        zip(a, n, |x, n| x * f32::from_bits((whole(n) + 127).cast_unsigned() << 23))
+        zip(a, n, |x, n| x * f32::from_bits((nearest(n) + 127).cast_unsigned() << 23))
     }
     #[inline(always)]
     fn zero(self) -> [i32; LANES] {
@@ -85,11 +85,11 @@ impl Isa for Portable {
     }
     #[inline(always)]
     fn to_int(self, a: Floats) -> [i32; LANES] {
-        a.map(whole)
+        a.map(nearest)
     }
     #[inline(always)]
     fn to_bytes(self, a: Floats) -> [u8; LANES] {
-        a.map(|x| whole(x).to_le_bytes()[0])
+        a.map(|x| nearest(x).to_le_bytes()[0])
     }
     #[inline(always)]
     fn interleave(self, rows: [[i32; LANES]; 4]) -> Block {
@@ -100,25 +100,15 @@ impl Isa for Portable {
         block
     }
     #[inline(always)]
-    fn dot4(self, mut sum: [i32; LANES], left: [u8; 4], right: &Block) -> [i32; LANES] {
-        let left = left.map(i32::from);
-        for (sum, column) in sum.iter_mut().zip(right.0.as_chunks::<4>().0) {
-            let [a, b, c, d] = column.map(i32::from);
-            *sum += (left[0] * a + left[1] * b) + (left[2] * c + left[3] * d);
-        }
-        sum
-    }
-    #[inline(always)]
-    fn dot8(self, sum: [i32; LANES], left: [u8; 8], right: &[Block; 2]) -> [i32; LANES] {
-        let [a, b, c, d, e, f, g, h] = left;
-        self.dot4(self.dot4(sum, [a, b, c, d], &right[0]), [e, f, g, h], &right[1])
+    fn dot8(self, sum: [i32; LANES], left: &[[u8; 4]; 2], right: &[Block; 2]) -> [i32; LANES] {
+        dot4(dot4(sum, left[0], &right[0]), left[1], &right[1])
     }
     #[inline(always)]
     fn dot_signed(
         self,
         mut sum: [i32; LANES],
-        a: &[i8; 4 * LANES],
-        b: &[i8; 4 * LANES],
+        a: &[i8; Block::BYTES],
+        b: &[i8; Block::BYTES],
     ) -> [i32; LANES] {
         let (a, b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
         for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
@@ -138,9 +128,19 @@ fn zip(mut a: Floats, b: Floats, join: impl Fn(f32, f32) -> f32) -> Floats {
     a
 }
 
+#[inline(always)]
+fn dot4(mut sum: [i32; LANES], left: [u8; 4], right: &Block) -> [i32; LANES] {
+    let left = left.map(i32::from);
+    for (sum, column) in sum.iter_mut().zip(right.0.as_chunks::<4>().0) {
+        let [a, b, c, d] = column.map(i32::from);
+        *sum += (left[0] * a + left[1] * b) + (left[2] * c + left[3] * d);
+    }
+    sum
+}
+
 /// The nearest whole number of a float below 2^22.
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
-fn whole(x: f32) -> i32 {
+pub(crate) fn nearest(x: f32) -> i32 {
     ((x + ROUNDER) - ROUNDER) as i32
 }

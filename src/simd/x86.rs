@@ -77,6 +77,16 @@ impl Avx2<true> {
     }
 }
 
+impl Avx512 {
+    #[inline(always)]
+    fn dot4(self, sum: __m512i, left: [u8; 4], right: &Block) -> __m512i {
+        unsafe {
+            let left = _mm512_set1_epi32(i32::from_le_bytes(left));
+            _mm512_dpbusd_epi32(sum, left, _mm512_load_si512(right.0.as_ptr().cast()))
+        }
+    }
+}
+
 impl Isa for Avx512 {
     type F = __m512;
     type I = __m512i;
@@ -174,19 +184,11 @@ impl Isa for Avx512 {
         block
     }
     #[inline(always)]
-    fn dot4(self, sum: __m512i, left: [u8; 4], right: &Block) -> __m512i {
-        unsafe {
-            let left = _mm512_set1_epi32(i32::from_le_bytes(left));
-            _mm512_dpbusd_epi32(sum, left, _mm512_load_si512(right.0.as_ptr().cast()))
-        }
+    fn dot8(self, sum: __m512i, left: &[[u8; 4]; 2], right: &[Block; 2]) -> __m512i {
+        self.dot4(self.dot4(sum, left[0], &right[0]), left[1], &right[1])
     }
     #[inline(always)]
-    fn dot8(self, sum: __m512i, left: [u8; 8], right: &[Block; 2]) -> __m512i {
-        let [a, b, c, d, e, f, g, h] = left;
-        self.dot4(self.dot4(sum, [a, b, c, d], &right[0]), [e, f, g, h], &right[1])
-    }
-    #[inline(always)]
-    fn dot_signed(self, sum: __m512i, a: &[i8; 4 * LANES], b: &[i8; 4 * LANES]) -> __m512i {
+    fn dot_signed(self, sum: __m512i, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> __m512i {
         unsafe {
             // The left side of the instruction is unsigned: signs move to the right side.
             let (a, b) =
@@ -361,27 +363,14 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         block
     }
     #[inline(always)]
-    fn dot4(self, sum: Self::I, left: [u8; 4], right: &Block) -> Self::I {
-        let left = unsafe { [_mm256_set1_epi32(i32::from_le_bytes(left)); 2] };
-        let right = self.blocks(right);
+    fn dot8(self, sum: Self::I, left: &[[u8; 4]; 2], right: &[Block; 2]) -> Self::I {
+        let early = unsafe { [_mm256_set1_epi32(i32::from_le_bytes(left[0])); 2] };
+        let late = unsafe { [_mm256_set1_epi32(i32::from_le_bytes(left[1])); 2] };
         if VNNI {
-            return both!(_mm256_dpbusd_avx_epi32, sum, left, right);
+            let sum = both!(_mm256_dpbusd_avx_epi32, sum, early, self.blocks(&right[0]));
+            return both!(_mm256_dpbusd_avx_epi32, sum, late, self.blocks(&right[1]));
         }
-        let ones = unsafe { [_mm256_set1_epi16(1); 2] };
-        let pairs = both!(_mm256_maddubs_epi16, left, right);
-        let quads = both!(_mm256_madd_epi16, pairs, ones);
-        both!(_mm256_add_epi32, sum, quads)
-    }
-    #[inline(always)]
-    fn dot8(self, sum: Self::I, left: [u8; 8], right: &[Block; 2]) -> Self::I {
-        let [a, b, c, d, e, f, g, h] = left;
-        let (early, late) = ([a, b, c, d], [e, f, g, h]);
-        if VNNI {
-            return self.dot4(self.dot4(sum, early, &right[0]), late, &right[1]);
-        }
-        // Pairs of both blocks are added in 16 bits, which saves a widening; the weights are bounded so that they fit.
-        let early = unsafe { [_mm256_set1_epi32(i32::from_le_bytes(early)); 2] };
-        let late = unsafe { [_mm256_set1_epi32(i32::from_le_bytes(late)); 2] };
+        // Products of both blocks are added in 16 bits, which saves a widening; weights are bounded so that they fit.
         let ones = unsafe { [_mm256_set1_epi16(1); 2] };
         let first = both!(_mm256_maddubs_epi16, early, self.blocks(&right[0]));
         let second = both!(_mm256_maddubs_epi16, late, self.blocks(&right[1]));
@@ -390,7 +379,7 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         both!(_mm256_add_epi32, sum, quads)
     }
     #[inline(always)]
-    fn dot_signed(self, sum: Self::I, a: &[i8; 4 * LANES], b: &[i8; 4 * LANES]) -> Self::I {
+    fn dot_signed(self, sum: Self::I, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> Self::I {
         let (a, b): (&[[i8; 32]], &[[i8; 32]]) = (a.as_chunks().0, b.as_chunks().0);
         let load = |half: &[i8; 32]| unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
         let (a, b) = ([load(&a[0]), load(&a[1])], [load(&b[0]), load(&b[1])]);

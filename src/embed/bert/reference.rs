@@ -1,17 +1,23 @@
-//! The forward pass in 32-bit floats on candle: what the fast one is measured against.
+//! The forward pass in 32-bit floats on candle: slow and exact, what the one in bytes is measured against.
 
-use candle_core::{Device, Module, Result, Tensor};
+use candle_core::{DType, Device, IndexOp, Module, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear, ops};
 
+use super::LoadError;
 use super::shape::Shape;
+use super::weights::{Weights, WeightsError};
+use crate::embed::EmbedError;
+use crate::embed::fetch::ModelFiles;
+use crate::embed::manifest::{Model, Pooling};
 
 /// A BERT encoder whose layers can be looked at one after the other.
-pub(super) struct Reference {
+pub struct Reference {
     words: Embedding,
     positions: Embedding,
     types: Embedding,
     norm: LayerNorm,
     layers: Vec<Layer>,
+    pooling: Pooling,
 }
 
 struct Layer {
@@ -27,7 +33,21 @@ struct Layer {
 }
 
 impl Reference {
-    pub(super) fn load(shape: &Shape, tensors: &VarBuilder<'_>) -> Result<Self> {
+    /// Loads a model from files that have been verified.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used, and the remedy.
+    pub fn load(files: &ModelFiles, model: &Model) -> std::result::Result<Self, LoadError> {
+        let shape = Shape::read(&files.config)?;
+        let load = || -> std::result::Result<Self, WeightsError> {
+            let tensors = Weights::open(&files.weights)?.all()?;
+            let tensors = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+            Ok(Self::from_tensors(&shape, model.pooling, &tensors)?)
+        };
+        load().map_err(|source| LoadError::weights(&files.weights, source))
+    }
+
+    fn from_tensors(shape: &Shape, pooling: Pooling, tensors: &VarBuilder<'_>) -> Result<Self> {
         let (width, epsilon) = (shape.width, f64::from(shape.epsilon));
         let from = tensors.pp("embeddings");
         let layer =
@@ -38,15 +58,23 @@ impl Reference {
             types: embedding(shape.types, width, from.pp("token_type_embeddings"))?,
             norm: layer_norm(width, epsilon, from.pp("LayerNorm"))?,
             layers: (0..shape.layers).map(layer).collect::<Result<_>>()?,
+            pooling,
         })
     }
 
-    /// Runs the layers one after the other, from 1, and hands over the mean of each one's tokens until `go_on` declines.
-    pub(super) fn forward(
+    /// Runs the layers one after the other, from 1, and hands over each one's view of the text until `go_on` declines.
+    ///
+    /// # Errors
+    /// When candle fails.
+    pub fn forward(
         &self,
         ids: &[u32],
         go_on: &mut dyn FnMut(usize, Vec<f32>) -> bool,
-    ) -> Result<()> {
+    ) -> std::result::Result<(), EmbedError> {
+        self.run(ids, go_on).map_err(|error| EmbedError::Model { reason: error.to_string() })
+    }
+
+    fn run(&self, ids: &[u32], go_on: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<()> {
         let ids = Tensor::new(ids, &Device::Cpu)?;
         let places = Tensor::arange(0, u32::try_from(ids.elem_count())?, &Device::Cpu)?;
         let (words, types) = (self.words.forward(&ids)?, self.types.forward(&ids.zeros_like()?)?);
@@ -54,11 +82,21 @@ impl Reference {
         hidden = self.norm.forward(&hidden)?;
         for (number, layer) in (1..).zip(&self.layers) {
             hidden = layer.forward(&hidden)?;
-            if !go_on(number, hidden.mean(0)?.to_vec1()?) {
+            let view = match self.pooling {
+                Pooling::Mean => hidden.mean(0)?,
+                Pooling::Cls => hidden.i(0)?,
+            };
+            if !go_on(number, view.to_vec1()?) {
                 break;
             }
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reference").field("layers", &self.layers.len()).finish_non_exhaustive()
     }
 }
 

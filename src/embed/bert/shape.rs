@@ -1,6 +1,12 @@
 //! The architecture's constants, as the model's own `config.json` states them.
 
+use std::path::Path;
+
 use serde::Deserialize;
+
+use super::weights::WeightsError;
+use super::{LoadError, read};
+use crate::simd::LANES;
 
 /// What `config.json` says; keys that change nothing here are passed over.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -30,4 +36,20 @@ pub(super) struct Shape {
 #[serde(rename_all = "lowercase")]
 enum Activation {
     Gelu,
+}
+
+impl Shape {
+    pub(super) fn read(path: &Path) -> Result<Self, LoadError> {
+        serde_json::from_slice(&read(path)?)
+            .map_err(|source| LoadError::Architecture { path: path.display().to_string(), source })
+    }
+
+    /// Whether the kernels can work in lanes all through.
+    pub(super) fn check(&self) -> Result<(), WeightsError> {
+        let heads = self.heads.max(1);
+        let sizes =
+            [("hidden_size", self.width, LANES * heads), ("intermediate_size", self.inner, LANES)];
+        let uneven = sizes.into_iter().find(|(_, size, of)| *size == 0 || size % of != 0);
+        uneven.map_or(Ok(()), |(what, size, of)| Err(WeightsError::Size { what, size, of }))
+    }
 }
