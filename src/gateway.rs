@@ -10,11 +10,12 @@ use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, read_examples,
+    Bert, EmbedError, Embedder, Embedding, LoadError, OnProgress, Reader, ReaderLimits,
+    read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
-use crate::index::Index;
+use crate::index::{Index, IndexError};
 use crate::pipeline::Pipeline;
 use crate::provider::{Client, ClientError};
 use crate::simd::Simd;
@@ -37,6 +38,9 @@ pub enum BuildError {
     /// The local model cannot read the examples.
     #[error("cannot read the examples")]
     Embed(#[from] EmbedError),
+    /// The examples cannot be compared with each other.
+    #[error("cannot index the examples")]
+    Index(#[from] IndexError),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -68,7 +72,9 @@ pub fn load_brain(
     let folder = vectors_folder(&env.cache);
     let features = read_examples(&embedder, &texts, &folder, on_progress)?;
     let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
-    let index = Index::build(deepest.collect::<Result<_, _>>()?);
+    let deepest: Vec<Embedding> = deepest.collect::<Result<_, _>>()?;
+    let vectors: Vec<&[f32]> = deepest.iter().map(Embedding::as_slice).collect();
+    let index = Index::open(&vectors, config.index, &folder.join("examples.graph"))?;
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
 }

@@ -87,7 +87,9 @@ impl Snapshot {
     /// The examples that vote on a prompt, nearest first.
     #[must_use]
     pub fn neighbours(&self, vector: &Embedding) -> Vec<Neighbour> {
-        let hits = self.index.nearest(vector, self.config.vote.neighbours);
+        // What the snapshot's own embedder reads always fits; anything else has no neighbours.
+        let hits = self.index.nearest(vector.as_slice(), self.config.vote.neighbours);
+        let hits = hits.unwrap_or_default();
         let known = hits.into_iter().filter_map(|hit| {
             let query_type = Arc::clone(&self.example(hit.row)?.query_type);
             Some(Neighbour { row: hit.row, query_type, cosine: hit.cosine })
