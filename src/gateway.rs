@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, embed_examples,
+    Bert, EmbedError, Embedder, Embedding, LoadError, OnProgress, Reader, ReaderLimits,
+    embed_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
@@ -64,8 +65,7 @@ pub fn load_brain(
 ) -> Result<Brain, BuildError> {
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let folder = vectors_folder(&env.cache);
-    let vectors = embed_examples(&embedder, &texts, &folder, on_progress)?;
+    let vectors = read_texts(&embedder, &texts, env, on_progress)?;
     let index = Index::build(vectors);
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
@@ -80,6 +80,19 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
     let model = manifest.find(name)?;
     let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
     Ok(Bert::load(&files, &model.weights.sha256.to_string())?)
+}
+
+/// The vectors of texts, from the cache where they were read before.
+///
+/// # Errors
+/// When the model fails.
+pub fn read_texts(
+    embedder: &dyn Embedder,
+    texts: &[&str],
+    env: &FetchEnv,
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<Embedding>, BuildError> {
+    Ok(embed_examples(embedder, texts, &vectors_folder(&env.cache), on_progress)?)
 }
 
 /// Starts what answers requests.

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use bert::{Bert, LoadError, WeightsError};
 pub use reader::{Reader, ReaderLimits};
-pub use vectors::{OnProgress, embed_examples};
+pub use vectors::{OnProgress, embed_examples, on_one_core};
 
 /// A text as a direction: a vector of length 1, finite in every component.
 #[derive(Debug, Clone, PartialEq)]
