@@ -105,7 +105,7 @@ fn a_calibrated_set_has_no_calibration_error() {
 
 #[test]
 fn a_border_belongs_to_the_upper_bin() {
-    // 7.5 / 15 and 8 / 15 would cancel out in one bin, but 0.6 = 9 / 15 opens another than 0.55.
+    // In one bin both would nearly cancel out, but 0.6 is 9 / 15 and opens another bin than 0.55.
     let rows = [row("a", "b", 0.55, &[]), row("a", "a", 0.600_000_1, &[])];
     close(of(&rows).ece, f64::midpoint(0.55, 0.4));
 }

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     /// Knows the label of every text that it learnt, and says the first one for any other.
-    fn by_heart(rows: &[Row], folds: &[Fold]) -> Vec<(usize, String)> {
+    fn by_heart(rows: &[Row], folds: &[Fold]) -> Vec<Judged> {
         let fit = |training: &Training<'_>| {
             let learnt = training.rows.iter().zip(&training.labels);
             let known = learnt
@@ -149,8 +149,7 @@ mod tests {
                 decide: Duration::ZERO,
             })
         };
-        let judged = judge_folds(rows, folds, fit, judge).expect("no errors");
-        judged.into_iter().map(|each| (each.row, each.opinion.predicted)).collect()
+        judge_folds(rows, folds, fit, judge).expect("no errors")
     }
 
     #[test]
@@ -162,19 +161,32 @@ mod tests {
             Fold { train: vec![2, 3], test: vec![0, 1] },
             Fold { train: vec![0, 1], test: vec![2, 3] },
         ];
-        let expected = [(0, "z"), (1, "y"), (2, "x"), (3, "y")];
-        assert_eq!(by_heart(&rows, &folds), expected.map(|(at, name)| (at, name.to_owned())));
+        let judged = by_heart(&rows, &folds);
+        let said: Vec<(usize, &str)> =
+            judged.iter().map(|each| (each.row, each.opinion.predicted.as_str())).collect();
+        assert_eq!(said, [(0, "z"), (1, "y"), (2, "x"), (3, "y")]);
         let training = Training::new(&rows, &folds[0].train);
         assert_eq!((training.names, training.labels), (vec!["y", "z"], vec![1, 0]));
     }
 
     #[test]
     fn nothing_is_right_about_a_row_out_of_scope() {
-        let rows = parse("f", r#"{"text":"t","label":null,"accept":["x"]}"#).expect("rows");
-        let known = parse("f", r#"{"text":"u","label":"x"}"#).expect("rows");
-        let pool: Vec<Row> = known.into_iter().chain(rows).collect();
-        let folds = [Fold { train: vec![0], test: vec![1] }];
-        let said = by_heart(&pool, &folds);
-        assert_eq!(said, [(1, "x".to_owned())]);
+        let rows = parse(
+            "f",
+            concat!(
+                r#"{"text":"t","label":"x"}"#,
+                "\n",
+                r#"{"text":"u","label":"y","accept":["x"]}"#,
+                "\n",
+                r#"{"text":"v","label":null,"accept":["x"]}"#
+            ),
+        )
+        .expect("rows");
+        let folds = [Fold { train: vec![0], test: vec![0, 1, 2] }];
+        let judged = by_heart(&rows, &folds);
+        assert!(judged.iter().all(|each| each.opinion.predicted == "x"), "{judged:?}");
+        let right: Vec<(bool, bool)> =
+            judged.iter().map(|each| (each.is_exact(), each.is_accepted())).collect();
+        assert_eq!(right, [(true, true), (false, true), (false, false)]);
     }
 }

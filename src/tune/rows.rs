@@ -209,7 +209,7 @@ mod tests {
         check(r#"{"label":"b"}"#, "missing field `text`");
         check(r#"{"label":"b","messages":"hi"}"#, "missing field `text`");
         check(r#"{"text":"b","label":3}"#, "invalid type: integer");
-        check("text,label", "expected value");
+        check("text,label", "expected ident");
     }
 
     #[test]

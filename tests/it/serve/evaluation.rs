@@ -87,20 +87,27 @@ async fn rows_of_a_file_judge_others_and_each_other() {
     let split = ["--train", &file, "--train-where", "split=train", "--test", &file];
     let more = ["--test-where", "split!=train", "--predictions", predictions.to_str().unwrap()];
     let said = eval(&[split.as_slice(), &more].concat()).await;
-    assert_eq!((&said["n"], &said["oos_n"], &said["examples_n"]), (&4.into(), &1.into(), &8.into()));
+    assert_eq!(
+        (&said["n"], &said["oos_n"], &said["examples_n"]),
+        (&4.into(), &1.into(), &8.into())
+    );
     assert_eq!((&said["accuracy"], &said["oos_auroc"]), (&1.0.into(), &1.0.into()));
     assert_eq!(said["folds"], json!([]));
     let lines = std::fs::read_to_string(&predictions).unwrap();
     assert_eq!(lines.lines().count(), 5, "{lines}");
     assert!(lines.contains(r#"rows.jsonl:13","#), "{lines}");
 
-    let few = eval(&[split.as_slice(), &["--test-where", "split=dev", "--shot", "2"]].concat()).await;
+    let few =
+        eval(&[split.as_slice(), &["--test-where", "split=dev", "--shot", "2"]].concat()).await;
     assert_eq!(few["examples_n"], 4);
     let seen = eval(&split).await;
     assert_eq!((&seen["n"], &seen["seen_n"]), (&12.into(), &8.into()));
 
     let folds = eval(&["--train", &file, "--folds", "3"]).await;
-    assert_eq!((&folds["n"], &folds["oos_n"], &folds["seen_n"]), (&12.into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&folds["n"], &folds["oos_n"], &folds["seen_n"]),
+        (&12.into(), &1.into(), &0.into())
+    );
     assert_eq!(folds["folds"].as_array().unwrap().len(), 3);
     let groups = eval(&["--train", &file, "--group-by", "source"]).await;
     let held_out: Vec<&Value> =
@@ -121,7 +128,8 @@ async fn a_bad_file_is_named_with_its_line() {
     refused(&["--test", bad], &["bad.jsonl:2", "missing field `label`"]).await;
     refused(&["--train", &file, "--test", bad], &["bad.jsonl:2"]).await;
     refused(&["--test", "nowhere.jsonl"], &["cannot read `nowhere.jsonl`"]).await;
-    refused(&["--test", &file, "--test-where", "split=test"], &["no row is left", "rows.jsonl"]).await;
+    refused(&["--test", &file, "--test-where", "split=test"], &["no row is left", "rows.jsonl"])
+        .await;
     refused(&["--train", &file, "--group-by", "nothing"], &["`nothing` has one value"]).await;
 }
 
