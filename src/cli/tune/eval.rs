@@ -57,7 +57,7 @@ pub(in crate::cli) struct EvalArgs {
     #[arg(long, value_name = "FILTER", requires = "train")]
     train_where: Vec<Filter>,
     /// The same for rows to judge.
-    #[arg(long, value_name = "FILTER", requires = "test")]
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["folds", "group_by"])]
     test_where: Vec<Filter>,
     /// A field of the judged rows to give figures by; may be repeated.
     #[arg(long, value_name = "FIELD")]
