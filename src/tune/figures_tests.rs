@@ -118,8 +118,8 @@ fn the_interval_is_wilsons() {
     let [low, high] = of(&right.chain(wrong).collect::<Vec<Judged>>()).accept_accuracy_95;
     close(low, 0.490_162_47);
     close(high, 0.943_317_85);
-    let [low, high] = of(&[row("a", "a", 0.5, &[])]).accept_accuracy_95;
-    assert!(low > 0.2 && (high - 1.0).abs() < 1e-9, "{low} {high}");
+    let [lowest, highest] = of(&[row("a", "a", 0.5, &[])]).accept_accuracy_95;
+    assert!(lowest > 0.2 && (highest - 1.0).abs() < 1e-9, "{lowest} {highest}");
 }
 
 #[test]

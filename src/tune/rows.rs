@@ -193,8 +193,8 @@ mod tests {
         let line = r#"{"messages":[{"role":"user","content":"a"}],"label":"x"}"#;
         let rows = parse("f", line).expect("rows");
         assert!(rows[0].text.is_empty() && rows[0].messages().is_some());
-        let rows = parse("f", r#"{"text":"a","messages":null,"label":"x"}"#).expect("rows");
-        assert!(rows[0].messages().is_none());
+        let without = parse("f", r#"{"text":"a","messages":null,"label":"x"}"#).expect("rows");
+        assert!(without[0].messages().is_none());
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn write_times(all: &Figures, f: &mut Formatter<'_>) -> Result {
     }
     writeln!(f, "\ndepth      share  accepted   mean us")?;
     for (depth, each) in &all.depths {
-        let accepted = each.accept_accuracy.map_or("-".to_owned(), |share| format!("{share:.3}"));
+        let accepted =
+            each.accept_accuracy.map_or_else(|| "-".to_owned(), |share| format!("{share:.3}"));
         let (name, share, time) = (depth.label(), each.share, each.decide_us);
         writeln!(f, "{name:<9} {share:>6.3} {accepted:>9} {time:>9.1}")?;
     }
