@@ -10,14 +10,15 @@ use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, Embedding, LoadError, OnProgress, Reader, ReaderLimits,
-    embed_examples,
+    Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
+    read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
 use crate::index::Index;
 use crate::pipeline::Pipeline;
 use crate::provider::{Client, ClientError};
+use crate::simd::Simd;
 
 /// The first generation of a process.
 const FIRST_GENERATION: u64 = 1;
@@ -65,8 +66,9 @@ pub fn load_brain(
 ) -> Result<Brain, BuildError> {
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let vectors = read_texts(&embedder, &texts, env, on_progress)?;
-    let index = Index::build(vectors);
+    let features = read_texts(&embedder, &texts, env, on_progress)?;
+    let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
+    let index = Index::build(deepest.collect::<Result<_, _>>()?);
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
 }
@@ -79,10 +81,20 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
     let manifest = Manifest::builtin()?;
     let model = manifest.find(name)?;
     let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
-    Ok(Bert::load(&files, &model.weights.sha256.to_string())?)
+    Ok(Bert::load(&files, model, Simd::best())?)
 }
 
-/// The vectors of texts, from the cache where they were read before.
+/// The same model on candle alone, to compare with.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_reference(name: &str, env: &FetchEnv) -> Result<Reference, BuildError> {
+    let manifest = Manifest::builtin()?;
+    let model = manifest.find(name)?;
+    Ok(Reference::load(&fetch::ensure(model, env, &*fetch::on_stderr())?, model)?)
+}
+
+/// The features of texts, from the cache where they were read before.
 ///
 /// # Errors
 /// When the model fails.
@@ -91,8 +103,8 @@ pub fn read_texts(
     texts: &[&str],
     env: &FetchEnv,
     on_progress: OnProgress<'_>,
-) -> Result<Vec<Embedding>, BuildError> {
-    Ok(embed_examples(embedder, texts, &vectors_folder(&env.cache), on_progress)?)
+) -> Result<Vec<Features>, BuildError> {
+    Ok(read_examples(embedder, texts, &vectors_folder(&env.cache), on_progress)?)
 }
 
 /// Starts what answers requests.

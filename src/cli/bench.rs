@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::served::{Served, WARM_UP, user_says};
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
-use crate::embed::{self, Bert};
+use crate::embed::{self, Bert, Reference};
 use crate::gateway;
 use crate::tune::{Depth, DepthFigures, Judged, Spread, depths};
 
@@ -55,7 +55,10 @@ struct Measured {
     search_and_vote_us: Spread,
     /// The model's bare forward pass over the same prompts' tokens, read in full.
     forward_us: Spread,
+    /// The same pass on candle alone.
+    candle_us: Spread,
     decide_over_forward_p50: f64,
+    decide_over_candle_p50: f64,
     depths: BTreeMap<Depth, DepthFigures>,
 }
 
@@ -68,8 +71,11 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> anyhow::Result
         Some(file) => read_texts(file)?,
         None => config.examples.iter().map(|example| example.text.clone()).collect(),
     };
-    let compared = gateway::load_embedder(COMPARED, &fetch_env())?;
-    let measured = measure(&Served::start(config)?, &compared, &distinct(&texts)?)?;
+    let bare = Bare {
+        model: gateway::load_embedder(COMPARED, &fetch_env())?,
+        candle: gateway::load_reference(COMPARED, &fetch_env())?,
+    };
+    let measured = measure(&Served::start(config)?, &bare, &distinct(&texts)?)?;
     match args.output.format() {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&measured)?)?,
         Format::Text => write!(out, "{measured}")?,
@@ -102,28 +108,45 @@ fn distinct(texts: &[String]) -> anyhow::Result<Vec<Prompt>> {
     Ok(distinct)
 }
 
-/// Alternates the two measurements prompt by prompt, so that whatever else the machine does weighs on both.
-fn measure(served: &Served, compared: &Bert, prompts: &[Prompt]) -> anyhow::Result<Measured> {
+/// Forward passes without anything around them.
+struct Bare {
+    model: Bert,
+    candle: Reference,
+}
+
+impl Bare {
+    /// Times both over the tokens of a prompt.
+    fn time(&self, prompt: &str) -> anyhow::Result<[Duration; 2]> {
+        let tokens = self.model.tokens(prompt)?;
+        let started = Instant::now();
+        std::hint::black_box(self.model.forward(&tokens, &mut |_features| false)?);
+        let model = started.elapsed();
+        let restarted = Instant::now();
+        self.candle.forward(&tokens, &mut |_layer, view| !std::hint::black_box(view).is_empty())?;
+        Ok([model, restarted.elapsed()])
+    }
+}
+
+/// Alternates the measurements prompt by prompt, so that whatever else the machine does weighs on all.
+fn measure(served: &Served, bare: &Bare, prompts: &[Prompt]) -> anyhow::Result<Measured> {
     served.warm_up()?;
     for _ in 0..WARM_UP {
-        compared.forward(&compared.tokens("as many are read to warm up")?)?;
+        bare.time("as many are read to warm up")?;
     }
-    let (mut forward, mut decided) = (Vec::new(), Vec::new());
+    let (mut forward, mut candle, mut decided) = (Vec::new(), Vec::new(), Vec::new());
     let mut on_progress = progress("deciding");
     for (done, prompt) in prompts.iter().enumerate() {
         on_progress(done, prompts.len());
-        let tokens = compared.tokens(prompt.as_str())?;
-        let started = Instant::now();
-        std::hint::black_box(compared.forward(&tokens)?);
-        let took = started.elapsed();
+        let [by_model, by_candle] = bare.time(prompt.as_str())?;
         let opinion = served.decide(&user_says(prompt.as_str()))?;
-        forward.push(took);
+        forward.push(by_model);
+        candle.push(by_candle);
         decided.push(Judged { row: done, label: None, accept: Vec::new(), opinion });
     }
     on_progress(prompts.len(), prompts.len());
     let opinions = || decided.iter().map(|each| &each.opinion);
     let decide_us = Spread::of(opinions().map(|each| each.decide));
-    let forward_us = Spread::of(forward);
+    let (forward_us, candle_us) = (Spread::of(forward), Spread::of(candle));
     Ok(Measured {
         prompts: decided.len(),
         examples: served.examples(),
@@ -131,7 +154,9 @@ fn measure(served: &Served, compared: &Bert, prompts: &[Prompt]) -> anyhow::Resu
         embed_us: Spread::of(opinions().map(|each| each.embed)),
         search_and_vote_us: Spread::of(opinions().map(|each| each.decide - each.embed)),
         forward_us,
+        candle_us,
         decide_over_forward_p50: decide_us.p50 / forward_us.p50,
+        decide_over_candle_p50: decide_us.p50 / candle_us.p50,
         depths: depths(&decided.iter().collect::<Vec<&Judged>>()),
     })
 }
@@ -145,6 +170,7 @@ impl fmt::Display for Measured {
             ("  reading", self.embed_us),
             ("  search and vote", self.search_and_vote_us),
             ("bare forward pass", self.forward_us),
+            ("  on candle alone", self.candle_us),
         ] {
             let Spread { mean, p50, p95, p99 } = times;
             writeln!(f, "{name:<20} {mean:>9.1} {p50:>9.1} {p95:>9.1} {p99:>9.1}")?;
@@ -155,8 +181,8 @@ impl fmt::Display for Measured {
         }
         writeln!(
             f,
-            "\na decision takes {:.2} times as long as the forward pass (p50)",
-            self.decide_over_forward_p50
+            "\na decision takes {:.2} times as long as the forward pass, {:.2} times as long as candle's (p50)",
+            self.decide_over_forward_p50, self.decide_over_candle_p50
         )
     }
 }

@@ -97,6 +97,7 @@ mod tests {
 
     use parking_lot::Mutex;
 
+    use super::super::Features;
     use super::*;
 
     /// Waits for a permission before each answer, so that tests decide the order of events.
@@ -106,11 +107,19 @@ mod tests {
     }
 
     impl Embedder for Gated {
-        fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+        fn stops(&self) -> &[usize] {
+            &[2]
+        }
+
+        fn read(
+            &self,
+            text: &str,
+            _: &mut dyn FnMut(&[f32]) -> bool,
+        ) -> Result<Features, EmbedError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
             self.gate.lock().recv().map_err(|_closed| EmbedError::Stopped)?;
             assert_ne!(text, "panic", "asked to");
-            Embedding::new(vec![1.0, 2.0])
+            Ok(Embedding::new(vec![1.0, 2.0])?.into())
         }
 
         fn fingerprint(&self) -> &'static str {

@@ -11,7 +11,7 @@ use super::super::served::WARM_UP;
 use super::super::{fetch_env, progress};
 use crate::chat::Prompt;
 use crate::config::{Config, Vote};
-use crate::embed::{Bert, Embedder, Embedding};
+use crate::embed::{Bert, EmbedError, Embedder, Embedding, Features};
 use crate::gateway;
 use crate::index::{Hit, Index};
 use crate::tune::{Depth, Fold, Opinion, Row, Training};
@@ -20,7 +20,7 @@ use crate::tune::{Depth, Fold, Opinion, Row, Training};
 pub(super) struct Learner<'a> {
     rows: &'a [Row],
     embedder: Bert,
-    vectors: BTreeMap<usize, Embedding>,
+    features: BTreeMap<usize, Features>,
     vote: Vote,
 }
 
@@ -40,19 +40,21 @@ impl<'a> Learner<'a> {
         let texts: Vec<&str> =
             places.iter().filter_map(|at| rows.get(*at)).map(|row| row.text.as_str()).collect();
         let read = gateway::read_texts(&embedder, &texts, &env, &mut progress("reading rows"))?;
-        let vectors = places.into_iter().zip(read).collect();
-        Ok(Self { rows, embedder, vectors, vote: config.vote })
+        let features = places.into_iter().zip(read).collect();
+        Ok(Self { rows, embedder, features, vote: config.vote })
     }
 
     /// How many rows there are to learn from, all folds together.
     pub(super) fn examples(&self) -> usize {
-        self.vectors.len()
+        self.features.len()
     }
 
     pub(super) fn fit(&self, training: &Training<'_>) -> anyhow::Result<Learned> {
-        let vectors: Option<Vec<Embedding>> =
-            training.rows.iter().map(|at| self.vectors.get(at).cloned()).collect();
-        let vectors = vectors.context("a row to learn from was not read")?;
+        let features: Option<Vec<&Features>> =
+            training.rows.iter().map(|at| self.features.get(at)).collect();
+        let features = features.context("a row to learn from was not read")?;
+        let deepest = features.into_iter().map(|each| each.deepest(self.embedder.stops()));
+        let vectors = deepest.collect::<Result<Vec<Embedding>, EmbedError>>()?;
         let learned = Learned {
             names: training.names.iter().map(|name| (*name).to_owned()).collect(),
             labels: training.labels.clone(),

@@ -1,23 +1,31 @@
-//! all-MiniLM-L6-v2 through candle: tokenize, one forward pass, mean of the last layer, unit length.
+//! A BERT encoder read from the files of its model: tokenize, run the layers in bytes, keep what some of them say.
 //!
-//! The only folder that names candle. Texts go through one at a time: a prompt arrives alone, and without padding there is no
-//! mask to apply.
+//! The only folder that names candle: it reads the tensors, and its floats are what the bytes are measured against. Texts go
+//! through one at a time: a prompt arrives alone, and without padding there is no mask to apply.
 
+mod fast;
+mod reference;
+mod shape;
 mod weights;
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokenizers::Tokenizer;
 
-pub use weights::WeightsError;
-
+use self::fast::{Encoder, Scratch};
+pub use self::reference::Reference;
+use self::shape::Shape;
+pub use self::weights::WeightsError;
 use super::fetch::ModelFiles;
-use super::{EmbedError, Embedder, Embedding};
+use super::manifest::Model;
+use super::{EmbedError, Embedder, Embedding, Features};
+use crate::simd::Simd;
 
+/// Changes whenever the same weights give other vectors.
+const SCHEME: &str = "bytes-1";
 /// Tokens kept from the beginning of a text, the `[CLS]` mark included.
 const HEAD_TOKENS: usize = 80;
 /// Tokens kept from the end, the `[SEP]` mark included. With 128 in all no accuracy is lost against 256, measured on
@@ -26,9 +34,16 @@ const TAIL_TOKENS: usize = 48;
 
 /// A loaded model.
 pub struct Bert {
-    model: BertModel,
+    encoder: Encoder,
     tokenizer: Tokenizer,
+    prefix: String,
+    /// Layers, counted from 1, whose view is kept. A middle one knows what kind of task a text is, the last one what it is
+    /// about; reading may stop at any of them.
+    taps: Vec<usize>,
+    stops: Vec<usize>,
     fingerprint: String,
+    /// Of those who are not reading right now.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 /// Why a model cannot be loaded.
@@ -72,23 +87,25 @@ pub enum LoadError {
 }
 
 impl Bert {
-    /// Loads a model from files that have been verified. `fingerprint` is the hash of the weights.
+    /// Loads a model from files that have been verified, to run on some instruction set.
     ///
     /// # Errors
     /// Names the file that cannot be used, and the remedy.
-    pub fn load(files: &ModelFiles, fingerprint: &str) -> Result<Self, LoadError> {
-        let config: Config = {
-            let path = files.config.display().to_string();
-            serde_json::from_slice(&read(&files.config)?)
-                .map_err(|source| LoadError::Architecture { path, source })?
-        };
-        let model = load_model(&files.weights, &config).map_err(|source| LoadError::Weights {
-            path: files.weights.display().to_string(),
-            source,
-        })?;
-        let tokenizer = load_tokenizer(&files.tokenizer)?;
-        let fingerprint = format!("{fingerprint}/{HEAD_TOKENS}+{TAIL_TOKENS}");
-        Ok(Self { model, tokenizer, fingerprint })
+    pub fn load(files: &ModelFiles, model: &Model, simd: Simd) -> Result<Self, LoadError> {
+        let (shape, taps) = (Shape::read(&files.config)?, model.taps.clone());
+        let encoder = Encoder::load(&files.weights, &shape, model.pooling, simd);
+        let encoder = encoder.map_err(|source| LoadError::weights(&files.weights, source))?;
+        let (prefix, pooling, hash) = (&model.prefix, model.pooling, model.weights.sha256);
+        let cut = format!("{HEAD_TOKENS}+{TAIL_TOKENS}");
+        Ok(Self {
+            encoder,
+            tokenizer: load_tokenizer(&files.tokenizer)?,
+            prefix: prefix.clone(),
+            stops: (1..=taps.len()).map(|taps| taps * shape.width).collect(),
+            fingerprint: format!("{hash}/{SCHEME}/{pooling:?}/{taps:?}/{cut}/{prefix}"),
+            taps,
+            scratches: Mutex::default(),
+        })
     }
 
     /// The ids of a text, cut to the head and the tail of what the model reads.
@@ -96,6 +113,10 @@ impl Bert {
     /// # Errors
     /// When the tokenizer fails.
     pub fn tokens(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+        let text = match self.prefix.as_str() {
+            "" => Cow::Borrowed(text),
+            prefix => Cow::Owned(format!("{prefix}{text}")),
+        };
         let encoding = self
             .tokenizer
             .encode_fast(text, true)
@@ -109,26 +130,47 @@ impl Bert {
         }
     }
 
-    /// The bare forward pass and the mean of its last layer; not yet of unit length.
+    /// The bare forward pass over tokens; `enough` may end it as in [`Embedder::read`].
     ///
     /// # Errors
-    /// When candle fails.
-    pub fn forward(&self, ids: &[u32]) -> Result<Vec<f32>, EmbedError> {
-        self.mean_of_last_layer(ids)
-            .map_err(|error| EmbedError::Model { reason: error.to_string() })
-    }
-
-    fn mean_of_last_layer(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-        let types = ids.zeros_like()?;
-        let hidden = self.model.forward(&ids, &types, None)?;
-        hidden.mean(1)?.squeeze(0)?.to_vec1()
+    /// When a token has no place in the model, or what comes out has no direction.
+    pub fn forward(
+        &self,
+        ids: &[u32],
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError> {
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        let mut features = Ok(Vec::new());
+        let ran = self.encoder.forward(ids, &mut scratch, &mut |layer, view| {
+            if !self.taps.contains(&layer) {
+                return true;
+            }
+            features = std::mem::replace(&mut features, Err(EmbedError::Degenerate)).and_then(
+                |mut so_far| {
+                    so_far.extend_from_slice(Embedding::new(view)?.as_slice());
+                    Ok(so_far)
+                },
+            );
+            let is_last = self.taps.last() == Some(&layer);
+            !is_last && features.as_ref().is_ok_and(|so_far| !enough(so_far))
+        });
+        self.scratches.lock().push(scratch);
+        ran.map_err(|error| EmbedError::Model { reason: error.to_string() })?;
+        features.map(Features::new)
     }
 }
 
 impl Embedder for Bert {
-    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
-        Embedding::new(self.forward(&self.tokens(text)?)?)
+    fn stops(&self) -> &[usize] {
+        &self.stops
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError> {
+        self.forward(&self.tokens(text)?, enough)
     }
 
     fn fingerprint(&self) -> &str {
@@ -147,9 +189,10 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .map_err(|source| LoadError::Read { path: path.display().to_string(), source })
 }
 
-fn load_model(path: &Path, config: &Config) -> Result<BertModel, WeightsError> {
-    let tensors = VarBuilder::from_tensors(weights::read(path)?, DType::F32, &Device::Cpu);
-    Ok(BertModel::load(tensors, config)?)
+impl LoadError {
+    fn weights(path: &Path, source: WeightsError) -> Self {
+        Self::Weights { path: path.display().to_string(), source }
+    }
 }
 
 fn load_tokenizer(path: &Path) -> Result<Tokenizer, LoadError> {

@@ -167,7 +167,7 @@ async fn decisions_are_timed_as_they_are_served() {
     let said: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(said["prompts"], 6);
     let time = |name: &str, key: &str| said[name][key].as_f64().unwrap();
-    for name in ["decide_us", "embed_us", "search_and_vote_us", "forward_us"] {
+    for name in ["decide_us", "embed_us", "search_and_vote_us", "forward_us", "candle_us"] {
         assert!(time(name, "mean") > 0.0 && time(name, "p50") <= time(name, "p99"), "{said}");
     }
     assert_eq!(said["depths"]["full"]["share"], 1.0);

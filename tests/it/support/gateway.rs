@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use semroute::classify::Snapshot;
-use semroute::embed::{EmbedError, Embedder, Embedding};
+use semroute::embed::{EmbedError, Embedder, Embedding, Features};
 use semroute::http::{App, Startup, serve_admin, serve_data};
 use semroute::index::Index;
 use semroute::{config, gateway};
@@ -282,13 +282,17 @@ fn configuration(upstreams: &[&Upstream]) -> Value {
 struct Words;
 
 impl Embedder for Words {
-    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+    fn stops(&self) -> &[usize] {
+        &[WORDS]
+    }
+
+    fn read(&self, text: &str, _: &mut dyn FnMut(&[f32]) -> bool) -> Result<Features, EmbedError> {
         let mut counts = vec![0.0; WORDS];
         for word in text.split_whitespace() {
             let sum = word.bytes().fold(7_usize, |sum, byte| sum * 31 % 65_521 + usize::from(byte));
             counts[sum % WORDS] += 1.0;
         }
-        Embedding::new(counts)
+        Ok(Embedding::new(counts)?.into())
     }
 
     fn fingerprint(&self) -> &'static str {

@@ -1,0 +1,176 @@
+//! The forward pass in bytes: weights and activations of eight bits, multiplied by the processor's dot products of bytes.
+//!
+//! A layer normalises what the one before it left, so that rows are normalised, tapered and turned into bytes in one go; the
+//! last normalisation stands alone. Weights are shared by everybody who reads; each reading has scratch space of its own.
+
+mod attention;
+mod curves;
+mod load;
+mod pack;
+mod product;
+mod rows;
+
+use self::attention::{Heads, Room, attend};
+use self::product::{Panels, Product, Rows, Span, Then};
+use self::rows::{Mean, Norm, Normalise, Quantise};
+use crate::embed::manifest::Pooling;
+use crate::simd::{Floats, LANES, Simd};
+
+/// A BERT encoder in bytes.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    simd: Simd,
+    heads: Heads,
+    words: Words,
+    /// The position's and the text's type's part of a token, position after position.
+    positions: Vec<f32>,
+    layers: Vec<Layer>,
+    /// Of what the last layer leaves.
+    norm: Norm,
+    pooling: Pooling,
+}
+
+/// The word table: a row of bytes and their step for each word.
+#[derive(Debug, Default)]
+struct Words {
+    bytes: Vec<i8>,
+    steps: Vec<f32>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    /// Of what the layer reads.
+    norm: Norm,
+    /// To queries, keys and values of all heads.
+    joined: Panels,
+    mixed: Panels,
+    /// Of what its second half reads.
+    middle_norm: Norm,
+    widen: Panels,
+    narrow: Panels,
+}
+
+/// What a reading writes to.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// What goes from layer to layer, a row for each token.
+    hidden: Vec<f32>,
+    row: Vec<Floats>,
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    /// Queries, keys and values, or what the feed-forward part is wide in.
+    wide: Vec<f32>,
+    mixed: Vec<f32>,
+    room: Room,
+}
+
+/// Tokens that the model cannot take in: none, more than it has positions, or one that it has no word for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tokens do not fit the model")]
+pub(super) struct NoPlace;
+
+impl Encoder {
+    /// Runs the layers one after the other, from 1, and hands over each one's view of the text until `go_on` declines.
+    pub(super) fn forward(
+        &self,
+        ids: &[u32],
+        scratch: &mut Scratch,
+        go_on: &mut dyn FnMut(usize, Vec<f32>) -> bool,
+    ) -> Result<(), NoPlace> {
+        self.look_up(ids, &mut scratch.hidden)?;
+        for (done, layer) in self.layers.iter().enumerate() {
+            scratch.normalise(self.simd, &layer.norm);
+            if done > 0 && !go_on(done, self.view(scratch)) {
+                return Ok(());
+            }
+            layer.attend(self.simd, self.heads, scratch);
+            scratch.normalise(self.simd, &layer.middle_norm);
+            layer.feed(self.simd, scratch);
+        }
+        scratch.normalise(self.simd, &self.norm);
+        go_on(self.layers.len(), self.view(scratch));
+        Ok(())
+    }
+
+    /// Adds up the parts of each token.
+    fn look_up(&self, ids: &[u32], hidden: &mut Vec<f32>) -> Result<(), NoPlace> {
+        let width = self.norm.width();
+        if ids.is_empty() || ids.len() * width > self.positions.len() {
+            return Err(NoPlace);
+        }
+        hidden.clear();
+        for (id, position) in ids.iter().zip(self.positions.chunks_exact(width)) {
+            let id = usize::try_from(*id).unwrap_or(usize::MAX);
+            let step = self.words.steps.get(id).ok_or(NoPlace)?;
+            let bytes = &self.words.bytes[id * width..(id + 1) * width];
+            let parts = bytes.iter().zip(position);
+            hidden.extend(parts.map(|(byte, position)| f32::from(*byte) * step + position));
+        }
+        Ok(())
+    }
+
+    /// What the tokens say together.
+    fn view(&self, scratch: &Scratch) -> Vec<f32> {
+        let mut view = scratch.hidden[..self.norm.width()].to_vec();
+        if self.pooling == Pooling::Mean {
+            self.simd.run(Mean { hidden: &scratch.hidden, mean: &mut view });
+        }
+        view
+    }
+}
+
+impl Layer {
+    /// Adds to each token what it takes from the others.
+    fn attend(&self, simd: Simd, heads: Heads, scratch: &mut Scratch) {
+        let width = self.norm.width();
+        let tokens = scratch.spans.len();
+        scratch.wide.resize(tokens * 3 * width, 0.0);
+        scratch.mixed.resize(tokens * width, 0.0);
+        let Scratch { hidden, bytes, spans, wide, mixed, room, .. } = scratch;
+        multiply(simd, (bytes, spans), &self.joined, wide, Then::Keep);
+        attend(simd, heads, wide, mixed, room);
+        simd.run(Quantise { floats: mixed, width, bytes, spans });
+        multiply(simd, (bytes, spans), &self.mixed, hidden, Then::Add);
+    }
+
+    /// Adds to each token what follows from it alone.
+    fn feed(&self, simd: Simd, scratch: &mut Scratch) {
+        let tokens = scratch.spans.len();
+        let width = self.narrow.depth;
+        scratch.wide.resize(tokens * width, 0.0);
+        let Scratch { hidden, bytes, spans, wide, .. } = scratch;
+        multiply(simd, (bytes, spans), &self.widen, wide, Then::Gelu);
+        bytes.resize(tokens * width, 0);
+        simd.run(Quantise { floats: wide, width, bytes, spans });
+        multiply(simd, (bytes, spans), &self.narrow, hidden, Then::Add);
+    }
+}
+
+impl Scratch {
+    /// Normalises what a layer left and turns it into bytes.
+    fn normalise(&mut self, simd: Simd, norm: &Norm) {
+        let width = norm.width();
+        self.row.resize(width / LANES, [0.0; LANES]);
+        self.bytes.resize(self.hidden.len(), 0);
+        self.spans.resize(self.hidden.len() / width, Span::default());
+        let Self { hidden, row, bytes, spans, .. } = self;
+        simd.run(Normalise { norm, hidden, row, bytes, spans });
+    }
+}
+
+fn multiply(
+    simd: Simd,
+    (bytes, spans): (&[u8], &[Span]),
+    panels: &Panels,
+    out: &mut [f32],
+    then: Then,
+) {
+    let rows = Rows { bytes: &bytes[..spans.len() * panels.depth], spans };
+    simd.run(Product { rows, panels, out, stride: panels.columns.len() * LANES, then });
+}
+
+/// Exact for counts and sums of bytes.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^24")]
+fn to_f32(number: impl TryInto<i32>) -> f32 {
+    number.try_into().unwrap_or(i32::MAX) as f32
+}

@@ -1,0 +1,197 @@
+//! Products of byte matrices, brought back to floats as each piece is finished.
+
+use crate::simd::{Block, Floats, Isa, Kernel, LANES, Tile};
+
+/// Inputs that one step takes from each row.
+pub(super) const STEP: usize = 8;
+/// The largest tile.
+const ROWS_MAX: usize = 8;
+const PANELS_MAX: usize = 3;
+
+/// What a row of bytes stands for: byte `b` is `low + step * b`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) low: f32,
+    pub(super) step: f32,
+}
+
+/// What the sums of sixteen columns stand for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    /// What one unit of a column is worth.
+    pub(super) scale: Floats,
+    /// What a row's `low` contributes: the sum of the column, in floats.
+    pub(super) tilt: Floats,
+    pub(super) bias: Floats,
+}
+
+impl Columns {
+    pub(super) const ZERO: Self =
+        Self { scale: [0.0; LANES], tilt: [0.0; LANES], bias: [0.0; LANES] };
+}
+
+/// The right side of a product: panels of sixteen columns, each one block after the other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Panels {
+    /// Inputs of each column; a multiple of [`STEP`].
+    pub(super) depth: usize,
+    /// `depth / 4` for each panel.
+    pub(super) blocks: Vec<Block>,
+    /// One for each panel.
+    pub(super) columns: Vec<Columns>,
+}
+
+/// The left side: rows of bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) spans: &'a [Span],
+}
+
+/// What happens to a result before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Keep,
+    Gelu,
+    /// Added to what is there.
+    Add,
+}
+
+/// `rows` times `panels`, stored row by row in `out`, which is `stride` wide.
+#[derive(Debug)]
+pub(super) struct Product<'a> {
+    pub(super) rows: Rows<'a>,
+    pub(super) panels: &'a Panels,
+    pub(super) out: &'a mut [f32],
+    pub(super) stride: usize,
+    pub(super) then: Then,
+}
+
+type Sums = [[[i32; LANES]; PANELS_MAX]; ROWS_MAX];
+
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Isa>(mut self, isa: S) {
+        let depth = self.panels.depth;
+        let (rows_most, panels_most) = size(S::TILE);
+        // Tiles of nearly equal height: a last tile of one row would wait for its own sums.
+        let tiles = self.rows.spans.len().div_ceil(rows_most).max(1);
+        let height = self.rows.spans.len().div_ceil(tiles).max(1);
+        let panel_blocks = depth / 4;
+        let mut sums: Sums = [[[0; LANES]; PANELS_MAX]; ROWS_MAX];
+        for (group, blocks) in self.panels.blocks.chunks(panels_most * panel_blocks).enumerate() {
+            for (tile, bytes) in self.rows.bytes.chunks(height * depth).enumerate() {
+                multiply(isa, bytes, blocks, depth, &mut sums);
+                let place = (tile * height, group * panels_most);
+                let extent = (bytes.len() / depth, blocks.len() / panel_blocks);
+                self.finish(isa, place, extent, &sums);
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Turns the sums of a tile at `place` (row, panel) into floats.
+    #[inline(always)]
+    fn finish<S: Isa>(
+        &mut self,
+        isa: S,
+        place: (usize, usize),
+        extent: (usize, usize),
+        sums: &Sums,
+    ) {
+        let columns = &self.panels.columns[place.1..][..extent.1];
+        let spans = &self.rows.spans[place.0..][..extent.0];
+        for (row, (span, sums)) in (place.0..).zip(spans.iter().zip(sums)) {
+            let (low, step) = (isa.splat(span.low), isa.splat(span.step));
+            let out = &mut self.out[row * self.stride + place.1 * LANES..][..extent.1 * LANES];
+            let out = out.as_chunks_mut::<LANES>().0;
+            for ((column, sums), out) in columns.iter().zip(sums).zip(out) {
+                let base = isa.mul_add(low, isa.load(&column.tilt), isa.load(&column.bias));
+                let sum = isa.mul(isa.to_float(isa.load_int(sums)), step);
+                let value = isa.mul_add(sum, isa.load(&column.scale), base);
+                let value = match self.then {
+                    Then::Keep => value,
+                    Then::Gelu => super::curves::gelu(isa, value),
+                    Then::Add => isa.add(value, isa.load(out)),
+                };
+                isa.store(value, out);
+            }
+        }
+    }
+}
+
+const fn size(tile: Tile) -> (usize, usize) {
+    match tile {
+        Tile::EightByThree => (8, 3),
+        Tile::SixByOne => (6, 1),
+        Tile::FourByOne => (4, 1),
+    }
+}
+
+/// The sums of a tile, by the function made for its height and width.
+#[inline(always)]
+fn multiply<S: Isa>(isa: S, bytes: &[u8], blocks: &[Block], depth: usize, sums: &mut Sums) {
+    if matches!(S::TILE, Tile::EightByThree) {
+        match 4 * blocks.len() / depth {
+            1 => by_height::<S, 1>(isa, bytes, blocks, depth, sums),
+            2 => by_height::<S, 2>(isa, bytes, blocks, depth, sums),
+            _ => by_height::<S, 3>(isa, bytes, blocks, depth, sums),
+        }
+    } else {
+        by_height::<S, 1>(isa, bytes, blocks, depth, sums);
+    }
+}
+
+#[inline(always)]
+fn by_height<S: Isa, const P: usize>(
+    isa: S,
+    bytes: &[u8],
+    blocks: &[Block],
+    depth: usize,
+    sums: &mut Sums,
+) {
+    let (most, _) = size(S::TILE);
+    match (bytes.len() / depth).min(most) {
+        1 => exactly::<S, 1, P>(isa, bytes, blocks, depth, sums),
+        2 => exactly::<S, 2, P>(isa, bytes, blocks, depth, sums),
+        3 => exactly::<S, 3, P>(isa, bytes, blocks, depth, sums),
+        4 => exactly::<S, 4, P>(isa, bytes, blocks, depth, sums),
+        5 if most > 4 => exactly::<S, 5, P>(isa, bytes, blocks, depth, sums),
+        6 if most > 4 => exactly::<S, 6, P>(isa, bytes, blocks, depth, sums),
+        7 if most > 6 => exactly::<S, 7, P>(isa, bytes, blocks, depth, sums),
+        8 if most > 6 => exactly::<S, 8, P>(isa, bytes, blocks, depth, sums),
+        _ => {}
+    }
+}
+
+#[inline(always)]
+fn exactly<S: Isa, const R: usize, const P: usize>(
+    isa: S,
+    bytes: &[u8],
+    blocks: &[Block],
+    depth: usize,
+    sums: &mut Sums,
+) {
+    let steps = depth / STEP;
+    let rows: [&[[[u8; 4]; 2]]; R] = std::array::from_fn(|row| {
+        &bytes[row * depth..].as_chunks::<4>().0.as_chunks::<2>().0[..steps]
+    });
+    let panels: [&[[Block; 2]]; P] =
+        std::array::from_fn(|panel| &blocks[panel * 2 * steps..].as_chunks().0[..steps]);
+    let mut tile = [[isa.zero(); P]; R];
+    for step in 0..steps {
+        for (row, sums) in rows.iter().zip(&mut tile) {
+            for (panel, sum) in panels.iter().zip(sums) {
+                *sum = isa.dot8(*sum, &row[step], &panel[step]);
+            }
+        }
+    }
+    for (tile, sums) in tile.iter().zip(sums) {
+        for (sum, out) in tile.iter().zip(sums) {
+            isa.store_int(*sum, out);
+        }
+    }
+}
