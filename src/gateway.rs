@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, Embedding, LoadError, OnProgress, Reader, ReaderLimits,
+    Bert, EmbedError, Embedder, Embedding, Features, LoadError, OnProgress, Reader, ReaderLimits,
+    Reference,
     read_examples,
 };
 use crate::execute::Executor;
@@ -69,12 +70,12 @@ pub fn load_brain(
 ) -> Result<Brain, BuildError> {
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let folder = vectors_folder(&env.cache);
-    let features = read_examples(&embedder, &texts, &folder, on_progress)?;
+    let features = read_texts(&embedder, &texts, env, on_progress)?;
     let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
     let deepest: Vec<Embedding> = deepest.collect::<Result<_, _>>()?;
     let vectors: Vec<&[f32]> = deepest.iter().map(Embedding::as_slice).collect();
-    let index = Index::open(&vectors, config.index, &folder.join("examples.graph"))?;
+    let graph = vectors_folder(&env.cache).join("examples.graph");
+    let index = Index::open(&vectors, config.index, &graph)?;
     let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
 }
@@ -88,6 +89,29 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
     let model = manifest.find(name)?;
     let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
     Ok(Bert::load(&files, model, Simd::best())?)
+}
+
+/// The same model on candle alone, to compare with.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_reference(name: &str, env: &FetchEnv) -> Result<Reference, BuildError> {
+    let manifest = Manifest::builtin()?;
+    let model = manifest.find(name)?;
+    Ok(Reference::load(&fetch::ensure(model, env, &*fetch::on_stderr())?, model)?)
+}
+
+/// The features of texts, from the cache where they were read before.
+///
+/// # Errors
+/// When the model fails.
+pub fn read_texts(
+    embedder: &dyn Embedder,
+    texts: &[&str],
+    env: &FetchEnv,
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<Features>, BuildError> {
+    Ok(read_examples(embedder, texts, &vectors_folder(&env.cache), on_progress)?)
 }
 
 /// Starts what answers requests.

@@ -1,16 +1,12 @@
 //! `semroute explain`: why a prompt goes where it goes.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use serde_json::Value;
 
-use super::{ConfigArgs, Format, OutputArgs, Ran, environment, fetch_env, load_config, progress};
+use super::served::{Served, user_says};
+use super::{ConfigArgs, Format, OutputArgs, Ran, environment, load_config};
 use crate::config::{self, Config};
-use crate::gateway;
-use crate::pipeline::Incoming;
-use crate::receipt::{End, Receipt};
 
 /// Show the decision and the plan for a prompt; nobody is called.
 #[derive(Debug, clap::Args)]
@@ -38,20 +34,9 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran
 }
 
 fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
-    let config = Arc::new(load_as_served(&args.config)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
-        let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
-        let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]});
-        let received = Instant::now();
-        let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
-        let body = body.to_string();
-        let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
-        pipeline.explain(&incoming, &mut receipt).await?;
-        receipt.close(End::Served, Instant::now());
-        Ok(receipt.explain())
-    })
+    let served = Served::start(load_as_served(&args.config)?)?;
+    let receipt = served.explain(&user_says(prompt))?;
+    Ok(receipt.explain())
 }
 
 /// The configuration as `serve` would use it: with no provider key set, the sandbox answers.

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod models;
 mod serve;
+mod served;
 mod tune;
 
 use std::io::{self, Write};
