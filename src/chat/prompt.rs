@@ -1,77 +1,108 @@
-//! Which text stands for a conversation.
+//! Which text stands for a conversation, and what its parts are.
 
-use super::{ChatRequest, Role};
+use super::follow_up::{Lean, lean};
+use super::language::{Lang, language_of};
+use super::passage::Passage;
+use super::split::split;
+use super::{ChatRequest, Message, Role};
 
-/// Bytes kept from the beginning. The embedder reads 80 tokens from there, and no ordinary text has 15 bytes a token.
-const HEAD_BYTES: usize = 1_200;
-/// Bytes kept from the end, for 48 tokens. Instructions often follow a pasted text.
-const TAIL_BYTES: usize = 720;
+/// Turns that may stand behind a follow-up; who asks "and now?" a fifth time still means the first of them.
+const EARLIER_MAX: usize = 4;
+/// Bytes of a system prompt that are read, where that is asked for. Its first sentences say what the assistant is for.
+const SYSTEM_BYTES_MAX: usize = 480;
 
-/// The text that is read to decide: the last thing the person said, with its middle cut out when it is long.
+/// What is read of a conversation to decide: its last user turn that has text, whole and in parts. Tool results,
+/// answers, images and encoded bytes are not read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Prompt(String);
+pub struct Prompt {
+    /// The turn; behind the beginning of the system prompt where that is asked for.
+    pub whole: Passage,
+    /// What the person wants done; the turn itself when nothing in it is plainly pasted.
+    pub instruction: Passage,
+    /// What was pasted for it to be done to.
+    pub payload: Option<Passage>,
+    /// The turns before, from the one with which the matter began, when this one cannot be judged alone.
+    pub earlier: Option<Passage>,
+    /// How much the turn leans on the one before it.
+    pub lean: Lean,
+    /// The language of the instruction, where it can be told.
+    pub language: Option<Lang>,
+}
 
 impl Prompt {
-    /// Cuts a text before anything tokenizes it: tokenizers take time proportional to the whole text, or worse.
-    /// Nothing is left of a text without a visible character.
+    /// A turn without a conversation around it. Nothing is read of a text without a visible character.
     #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if text.is_empty() {
-            return None;
-        }
-        if text.len() <= HEAD_BYTES + TAIL_BYTES {
-            return Some(Self(text.to_owned()));
-        }
-        let head = text.get(..text.floor_char_boundary(HEAD_BYTES)).unwrap_or_default();
-        let tail_start = text.ceil_char_boundary(text.len() - TAIL_BYTES);
-        let tail = text.get(tail_start..).unwrap_or_default();
-        Some(Self(format!("{head}\n{tail}")))
+    pub fn new(turn: &str) -> Option<Self> {
+        let whole = Passage::new(turn)?;
+        let (instruction, payload) = match split(turn) {
+            Some(parts) => {
+                (Passage::joined(&[parts.before, parts.after]), Passage::new(parts.payload))
+            }
+            None => (None, None),
+        };
+        let instruction = instruction.unwrap_or_else(|| whole.clone());
+        let language = language_of(instruction.as_str());
+        Some(Self { whole, instruction, payload, earlier: None, lean: Lean::default(), language })
     }
 
-    /// The text.
+    /// The turn, as it is read when it is read alone.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.whole.as_str()
+    }
+
+    /// A follow-up behind what it continues: the second way to read it.
+    #[must_use]
+    pub fn in_context(&self) -> Option<Passage> {
+        let earlier = self.earlier.as_ref()?;
+        Passage::joined(&[earlier.as_str(), self.instruction.as_str()])
+    }
+
+    /// Finds what a turn continues among the turns before it, newest first.
+    fn following<'a>(mut self, turn: &'a str, before: impl Iterator<Item = &'a str>) -> Self {
+        let (mut turn, mut earlier) = (turn, Vec::new());
+        for previous in before.take(EARLIER_MAX) {
+            let leans = lean(turn, previous);
+            if earlier.is_empty() {
+                self.lean = leans;
+            }
+            if !leans.is_follow_up() {
+                break;
+            }
+            earlier.push(previous);
+            turn = previous;
+        }
+        earlier.reverse();
+        self.earlier = Passage::joined(&earlier);
+        self.language = self.language.or_else(|| language_of(self.earlier.as_ref()?.as_str()));
+        self
+    }
+
+    /// Puts the beginning of the system prompt before the turn.
+    fn under(mut self, system: Option<&Message>) -> Self {
+        let system = system.map_or("", |message| message.text.trim());
+        let system = system.get(..system.floor_char_boundary(SYSTEM_BYTES_MAX)).unwrap_or_default();
+        if let Some(whole) = Passage::joined(&[system, self.whole.as_str()]) {
+            self.whole = whole;
+        }
+        self
     }
 }
 
-/// The last user turn that has text; nothing when the person has only sent images, or has not spoken.
+/// Reads a conversation; nothing when the person has only sent images, or has not spoken.
 #[must_use]
-pub fn prompt_of(chat: &ChatRequest) -> Option<Prompt> {
-    let mut users = chat.messages().iter().rev().filter(|message| message.role == Role::User);
-    users.find_map(|message| Prompt::new(&message.text))
+pub fn prompt_of(chat: &ChatRequest, with_system: bool) -> Option<Prompt> {
+    let is_user = |message: &&Message| message.role == Role::User;
+    let mut turns =
+        chat.messages().iter().rev().filter(is_user).map(|message| message.text.as_str());
+    let (turn, prompt) = turns.find_map(|turn| Some((turn, Prompt::new(turn)?)))?;
+    let prompt = prompt.following(turn, turns.filter(|turn| !turn.trim().is_empty()));
+    if !with_system {
+        return Some(prompt);
+    }
+    let is_system = |message: &&Message| matches!(message.role, Role::System | Role::Developer);
+    Some(prompt.under(chat.messages().iter().find(is_system)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(messages: &str, expected: Option<&str>) {
-        let body = format!(r#"{{"model":"auto","messages":{messages}}}"#);
-        let chat = super::super::parse(body.as_bytes()).expect("a good body");
-        assert_eq!(prompt_of(&chat).as_ref().map(Prompt::as_str), expected);
-    }
-
-    #[test]
-    fn the_last_user_turn_with_text_stands_for_the_conversation() {
-        check(r#"[{"role":"user","content":"a"}]"#, Some("a"));
-        check(
-            r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":" c "}]"#,
-            Some("c"),
-        );
-        check(r#"[{"role":"user","content":"a"},{"role":"user","content":""}]"#, Some("a"));
-        check(r#"[{"role":"system","content":"a"}]"#, None);
-        check(r#"[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]"#, None);
-    }
-
-    #[test]
-    fn a_long_text_keeps_both_ends_and_whole_characters() {
-        for unit in ["a", "é", "漢", "🙂"] {
-            let text = format!("start {} end", unit.repeat(9_000));
-            let prompt = Prompt::new(&text).expect("visible text");
-            assert!(prompt.as_str().len() <= HEAD_BYTES + TAIL_BYTES + 1);
-            assert!(prompt.as_str().starts_with("start ") && prompt.as_str().ends_with(" end"));
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,9 @@ use crate::receipt::{End, Receipt};
 pub(super) struct ExplainArgs {
     /// The prompt, or `-` to read it from standard input.
     prompt: String,
+    /// What the person said before, oldest first; may be repeated.
+    #[arg(long, value_name = "TURN")]
+    after: Vec<String>,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -43,7 +46,10 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
     runtime.block_on(async {
         let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
         let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
-        let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]});
+        let turns = args.after.iter().map(String::as_str).chain([prompt]);
+        let messages: Vec<Value> =
+            turns.map(|turn| json!({"role": "user", "content": turn})).collect();
+        let body = json!({"model": "auto", "messages": messages});
         let received = Instant::now();
         let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
         let body = body.to_string();
@@ -77,6 +83,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
         Some(other) => other.to_string(),
         None => String::new(),
     };
+    write_read(explained, out)?;
     writeln!(out, "tier        {}", text("/decision/tier"))?;
     writeln!(out, "query type  {}", text("/decision/query_type"))?;
     writeln!(
@@ -102,6 +109,22 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
             other => other.to_owned(),
         };
         writeln!(out, "  -  {} ({why})", of(skipped, "target"))?;
+    }
+    Ok(())
+}
+
+/// What was read, part by part, when there is more than the turn itself.
+fn write_read(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+    let part =
+        |name: &str| explained.pointer(&format!("/prompt/{name}/text")).and_then(Value::as_str);
+    let language = explained.pointer("/prompt/language").and_then(Value::as_str);
+    writeln!(out, "language    {}", language.unwrap_or("-"))?;
+    let shown = [("earlier", "follows"), ("instruction", "instruction"), ("payload", "pasted")];
+    for (name, title) in shown.into_iter().filter(|(name, _)| part(name) != part("whole")) {
+        if let Some(text) = part(name) {
+            let beginning: String = text.replace('\n', " ").chars().take(70).collect();
+            writeln!(out, "{title:<11} {beginning}")?;
+        }
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use super::raw::{
     RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawProvider, RawSecret, RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, Outcomes, Provider, QueryType, Secret, Server,
-    Target, Tier, Timers, Vote,
+    Breaker, Config, Credential, Dialect, Embedder, Outcomes, Prompt, Provider, QueryType, Secret,
+    Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -65,6 +65,7 @@ pub(super) fn check(
             },
             deadline: Duration::from_millis(raw.embedder.deadline_ms),
         },
+        prompt: Prompt { system: raw.prompt.system },
         vote: Vote { neighbours: raw.vote.neighbours, sharpness: raw.vote.sharpness },
         timers,
         breaker,
