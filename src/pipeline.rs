@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::chat::{self, BadRequest, ChatRequest, Prompt, prompt_of};
+use crate::chat::{self, BadRequest, ChatRequest, Prompt, Reads, prompt_of};
 use crate::classify::{Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::Reader;
 use crate::execute::{Executor, NoReply, Reply};
@@ -118,7 +118,7 @@ impl Pipeline {
     /// The text to decide by; a caller who has decided needs none.
     fn prompt(&self, chat: &ChatRequest, wish: &Wish) -> Option<Prompt> {
         match wish {
-            Wish::Auto => prompt_of(chat, self.snapshot.config().prompt.system),
+            Wish::Auto => prompt_of(chat, Reads { system: self.snapshot.config().prompt.system }),
             Wish::Tier(_) | Wish::Target(_) => None,
         }
     }

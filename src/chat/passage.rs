@@ -40,7 +40,7 @@ impl Passage {
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let mut pieces = parts.iter().enumerate().flat_map(|(at, part)| {
             let gap = if at == 0 { "" } else { "\n" };
-            std::iter::once((gap, false)).chain(words(part))
+            std::iter::once(Word { text: gap, is_opaque: false }).chain(words(part))
         });
         let mut kept = String::new();
         let was_all = fill(&mut kept, &mut pieces, HEAD_BYTES + TAIL_BYTES);
@@ -60,22 +60,25 @@ impl Passage {
     }
 }
 
-/// Words with the space behind them, and whether they are opaque.
-fn words(text: &str) -> impl DoubleEndedIterator<Item = (&str, bool)> {
-    text.split_inclusive(|c: char| c.is_ascii_whitespace()).map(|word| (word, is_opaque(word)))
+/// A word with the space behind it.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    text: &'a str,
+    is_opaque: bool,
+}
+
+fn words(text: &str) -> impl DoubleEndedIterator<Item = Word<'_>> {
+    let words = text.split_inclusive(|c: char| c.is_ascii_whitespace());
+    words.map(|word| Word { text: word, is_opaque: is_opaque(word) })
 }
 
 /// Takes words until there are more than `most` bytes; says whether that were all.
-fn fill<'a>(
-    kept: &mut String,
-    pieces: &mut impl Iterator<Item = (&'a str, bool)>,
-    most: usize,
-) -> bool {
+fn fill<'a>(kept: &mut String, words: &mut impl Iterator<Item = Word<'a>>, most: usize) -> bool {
     let mut run = Run::default();
-    for (word, opaque) in pieces {
-        match run.keep(word, opaque) {
-            Keep::Word => {
-                kept.push_str(word.get(..word.floor_char_boundary(most + 1)).unwrap_or_default());
+    for word in words {
+        match run.keep(word) {
+            Keep::Word(text) => {
+                kept.push_str(text.get(..text.floor_char_boundary(most + 1)).unwrap_or_default());
             }
             Keep::Stub(stub) => {
                 kept.push_str(stub);
@@ -94,9 +97,9 @@ fn fill<'a>(
 fn tail(parts: &[&str]) -> String {
     let (mut backwards, mut length, mut run) = (Vec::new(), 0, Run::default());
     'parts: for part in parts.iter().rev() {
-        for (word, opaque) in words(part).rev() {
-            let kept = match run.keep(word, opaque) {
-                Keep::Word => word,
+        for word in words(part).rev() {
+            let kept = match run.keep(word) {
+                Keep::Word(text) => text,
                 Keep::Stub(stub) => {
                     backwards.push(" ");
                     stub
@@ -125,18 +128,18 @@ struct Run {
 }
 
 enum Keep<'a> {
-    Word,
+    Word(&'a str),
     Stub(&'a str),
     Nothing,
 }
 
 impl Run {
-    fn keep<'a>(&mut self, word: &'a str, opaque: bool) -> Keep<'a> {
+    fn keep<'a>(&mut self, word: Word<'a>) -> Keep<'a> {
         let was_on = self.is_on;
-        self.is_on = opaque || (was_on && word.trim_ascii().is_empty());
+        self.is_on = word.is_opaque || (was_on && word.text.trim_ascii().is_empty());
         match (was_on, self.is_on) {
-            (_, false) => Keep::Word,
-            (false, true) => Keep::Stub(word.get(..STUB_BYTES).unwrap_or_default()),
+            (_, false) => Keep::Word(word.text),
+            (false, true) => Keep::Stub(word.text.get(..STUB_BYTES).unwrap_or_default()),
             (true, true) => Keep::Nothing,
         }
     }

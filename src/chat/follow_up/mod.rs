@@ -134,7 +134,7 @@ impl<'a> Reading<'a> {
     fn points(&self, earlier: &str) -> i8 {
         let (pronouns, parts) = (self.pronouns(), self.parts(earlier));
         // "Give him a dog" and "make the keeper a woman" bring nothing of their own.
-        let own = self.own_topic(pronouns >= PLAIN, pronouns.max(parts) >= PLAIN);
+        let own = self.own_topic(pronouns, parts);
         let turn = self.phrases() + self.opening() + self.fragment() + self.work();
         turn + pronouns + parts + self.addition() + self.statement() - own
     }
@@ -348,7 +348,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Signs that a turn brings its topic along: "write me a poem about rain", "my dog ...".
-    fn own_topic(&self, has_pronoun: bool, speaks_of_known: bool) -> i8 {
+    fn own_topic(&self, pronouns: i8, parts: i8) -> i8 {
         let kinds = self.core_kinds();
         let makes = kinds.iter().take(3).any(|kinds| kinds.has(Kinds::MAKES));
         let mut points = 0;
@@ -356,8 +356,8 @@ impl<'a> Reading<'a> {
             let is_new = makes && pair[0].has(Kinds::INDEFINITE) && pair[1].is_new_thing();
             let is_own = pair[0].has(Kinds::OWNS) && pair[1].is_content();
             points = points.max(match () {
-                () if is_new && !speaks_of_known => PLAIN,
-                () if is_own && !has_pronoun => FAINT,
+                () if is_new && pronouns.max(parts) < PLAIN => PLAIN,
+                () if is_own && pronouns < PLAIN => FAINT,
                 () => 0,
             });
         }

@@ -18,11 +18,11 @@ fn of_turns(turns: &[&str]) -> Prompt {
         messages.push(json!({"role": "assistant", "content": "Here you are."}));
     }
     messages.pop();
-    prompt_of(&chat(&Value::Array(messages)), false).expect("visible text")
+    prompt_of(&chat(&Value::Array(messages)), Reads::default()).expect("visible text")
 }
 
 fn check(messages: &Value, expected: Option<&str>) {
-    let prompt = prompt_of(&chat(messages), false);
+    let prompt = prompt_of(&chat(messages), Reads::default());
     assert_eq!(prompt.as_ref().map(Prompt::as_str), expected, "{messages}");
 }
 
@@ -70,13 +70,14 @@ fn the_system_prompt_is_read_where_that_is_asked_for() {
         {"role": "system", "content": "You help nurses. ".repeat(100)},
         {"role": "user", "content": "how much is too much?"},
     ]);
-    let prompt = prompt_of(&chat(&messages), true).expect("text");
+    let prompt = prompt_of(&chat(&messages), Reads { system: true }).expect("text");
     assert!(prompt.as_str().starts_with("You help nurses. "));
     assert!(prompt.as_str().ends_with("\nhow much is too much?"));
     assert!(prompt.as_str().len() < SYSTEM_BYTES_MAX + 30);
     assert_eq!(prompt.instruction.as_str(), "how much is too much?");
     check(&messages, Some("how much is too much?"));
-    let alone = prompt_of(&chat(&json!([{"role": "user", "content": "a"}])), true);
+    let alone =
+        prompt_of(&chat(&json!([{"role": "user", "content": "a"}])), Reads { system: true });
     assert_eq!(alone.as_ref().map(Prompt::as_str), Some("a"));
 }
 
@@ -107,7 +108,7 @@ proptest! {
     ) {
         let messages: Vec<Value> =
             turns.iter().map(|turn| json!({"role": "user", "content": turn})).collect();
-        let prompt = prompt_of(&chat(&Value::Array(messages)), true);
+        let prompt = prompt_of(&chat(&Value::Array(messages)), Reads { system: true });
         prop_assert_eq!(prompt.is_some(), turns.iter().any(|turn| !turn.trim().is_empty()));
         for passage in prompt.iter().flat_map(|prompt| {
             [Some(&prompt.whole), Some(&prompt.instruction), prompt.payload.as_ref(), prompt.earlier.as_ref()]

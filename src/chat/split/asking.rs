@@ -156,17 +156,27 @@ static KNOWN: LazyLock<HashMap<&'static str, Kinds>> = LazyLock::new(|| {
     known
 });
 
-/// What a text was found to do.
+/// What a text was found to do, as bits.
 #[derive(Debug, Default, Clone, Copy)]
-struct Signs {
+struct Signs(u8);
+
+impl Signs {
     /// A sentence begins with a verb of work.
-    works: bool,
+    const WORKS: u8 = 1;
     /// A sentence begins with a question word, or ends with a question mark.
-    questions: bool,
+    const QUESTIONS: u8 = 2;
     /// A word such as "this" or "following" points at something.
-    points: bool,
+    const POINTS: u8 = 4;
     /// It points at something that is called a text.
-    points_at_text: bool,
+    const POINTS_AT_TEXT: u8 = 8;
+
+    fn has(self, signs: u8) -> bool {
+        self.0 & signs != 0
+    }
+
+    fn mark(&mut self, sign: u8) {
+        self.0 |= sign;
+    }
 }
 
 /// Whether a text tells or asks somebody to do something: a colon at its end, a question, or a verb of work.
@@ -175,10 +185,8 @@ pub(super) fn asks(text: &str) -> bool {
     if !has_words(text) {
         return is_wanted(text);
     }
-    text.ends_with([':', '：', '?', '？']) || {
-        let signs = signs_of(text);
-        signs.works || signs.questions
-    }
+    let is_open = text.ends_with([':', '：', '?', '？']);
+    is_open || signs_of(text).has(Signs::WORKS | Signs::QUESTIONS)
 }
 
 /// Whether a line asks for work on the text beside it. One that ends with a colon leads to it by itself; any other has to
@@ -189,15 +197,16 @@ pub(super) fn asks_about_a_text(line: &str) -> bool {
         return is_wanted(line);
     }
     let signs = signs_of(line);
-    let leads_in =
-        line.ends_with([':', '：']) && (signs.works || (signs.questions && signs.points));
-    leads_in || (signs.points_at_text && (signs.works || signs.questions))
+    let points = signs.has(Signs::QUESTIONS) && signs.has(Signs::POINTS);
+    let leads_in = line.ends_with([':', '：']) && (signs.has(Signs::WORKS) || points);
+    let asks = signs.has(Signs::WORKS | Signs::QUESTIONS);
+    leads_in || (asks && signs.has(Signs::POINTS_AT_TEXT))
 }
 
 /// Whether a line begins with a verb of work.
 pub(super) fn orders(line: &str) -> bool {
     let line = line.split(['.', '!', '?']).next().unwrap_or_default();
-    signs_of(line).works
+    signs_of(line).has(Signs::WORKS)
 }
 
 /// Two words or more; scripts without spaces are taken at their word.
@@ -226,11 +235,14 @@ fn signs_of(text: &str) -> Signs {
     let mut signs = Signs::default();
     for end in [head, tail] {
         if !end.is_ascii() && EASTERN_WORK.iter().any(|part| end.contains(part)) {
-            signs.works = true;
-            signs.points |= EASTERN_POINTERS.iter().any(|part| end.contains(part));
-            signs.points_at_text |= signs.points;
+            signs.mark(Signs::WORKS);
+            if EASTERN_POINTERS.iter().any(|part| end.contains(part)) {
+                signs.mark(Signs::POINTS | Signs::POINTS_AT_TEXT);
+            }
         }
-        signs.questions |= end.contains(['?', '？']);
+        if end.contains(['?', '？']) {
+            signs.mark(Signs::QUESTIONS);
+        }
         end.split(['.', '!', '?', '\n', ':', ';', ',']).for_each(|sentence| signs.read(sentence));
     }
     signs
@@ -242,12 +254,17 @@ impl Signs {
         for word in words(sentence) {
             let kinds = of(word);
             let has = |kind: Kinds| kinds & kind != 0;
-            self.works |= is_opening && has(WORK_BIT);
-            self.questions |= is_opening && has(QUESTION_BIT);
-            is_opening &= has(POLITE_BIT) || (has(QUESTION_BIT) && !has(WORK_BIT));
-            self.points |= has(POINTER_BIT);
             // "the article" points like "this article"; without an article it is only a topic.
-            self.points_at_text |= has(MATTER_BIT) && (reach > 0 || was_article);
+            let is_pointed_at = has(MATTER_BIT) && (reach > 0 || was_article);
+            for (is_so, sign) in [
+                (is_opening && has(WORK_BIT), Self::WORKS),
+                (is_opening && has(QUESTION_BIT), Self::QUESTIONS),
+                (has(POINTER_BIT), Self::POINTS),
+                (is_pointed_at, Self::POINTS_AT_TEXT),
+            ] {
+                self.mark(if is_so { sign } else { 0 });
+            }
+            is_opening &= has(POLITE_BIT) || (has(QUESTION_BIT) && !has(WORK_BIT));
             reach = if has(POINTER_BIT) { POINTER_REACH + 1 } else { reach }.saturating_sub(1);
             makes |= has(WORK_BIT) && MAKING.iter().any(|verb| word.eq_ignore_ascii_case(verb));
             was_article = !makes && ["the", "den", "das", "le", "el", "o", "il"].contains(&word);

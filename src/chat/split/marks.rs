@@ -40,7 +40,8 @@ fn fenced(turn: &str) -> Option<(usize, usize)> {
         .filter_map(|fence| Some((turn.find(fence)?, fence)))
         .min()?;
     // A doc string inside code is no fence.
-    let is_free = fence != "\"\"\"" || !turn[..first].trim_end().rsplit('\n').next()?.contains('(');
+    let line_before = turn.get(..first)?.trim_end().rsplit('\n').next()?;
+    let is_free = fence != "\"\"\"" || !line_before.contains('(');
     let last = turn.rfind(fence).filter(|&last| last > first);
     let end = last.map_or(turn.len(), |last| last + fence.len());
     is_free.then_some((first, end))
@@ -50,12 +51,13 @@ fn fenced(turn: &str) -> Option<(usize, usize)> {
 fn tagged(turn: &str) -> Option<(usize, usize)> {
     let (mut at, mut found) = (0, None);
     for _ in 0..TAGS_MAX {
-        let Some(step) = turn[at..].find('<') else { break };
+        let Some(step) = turn.get(at..).and_then(|rest| rest.find('<')) else { break };
         let open = at + step;
         at = open + 1;
-        let Some(name) = tag_name(&turn[open..]) else { continue };
+        let rest = turn.get(open..).unwrap_or_default();
+        let Some(name) = tag_name(rest) else { continue };
         let closing = format!("</{name}>");
-        let Some(length) = turn[open..].find(&closing) else { continue };
+        let Some(length) = rest.find(&closing) else { continue };
         let end = open + length + closing.len();
         if INSTRUCTION_TAGS.contains(&name) {
             // What stands in it is read; a text may stand in a tag inside.
@@ -103,7 +105,7 @@ fn question_behind(turn: &str, start: usize) -> Option<usize> {
 fn cited(turn: &str) -> Option<(usize, usize)> {
     let first = if turn.starts_with('>') { 0 } else { turn.find("\n>")? + 1 };
     let last = turn.rfind("\n>").filter(|&last| last > first)? + 1;
-    let end = turn[last..].find('\n').map_or(turn.len(), |step| last + step);
+    let end = turn.get(last..)?.find('\n').map_or(turn.len(), |step| last + step);
     Some((first, end))
 }
 
@@ -127,7 +129,7 @@ fn quoted(turn: &str) -> Option<(usize, usize)> {
 pub(super) fn lead_in(turn: &str) -> Option<usize> {
     let head = turn.get(..turn.floor_char_boundary(LEAD_IN_MAX))?;
     let (before, after) = head.split('\n').next()?.split_once([':', '：'])?;
-    let end = turn[before.len()..].chars().next()?.len_utf8() + before.len();
+    let end = before.len() + head.get(before.len()..)?.chars().next()?.len_utf8();
     // `12:30`, `https://` and "five books: a green one, ..." are no lead-ins.
     let goes_on = after.starts_with(char::is_whitespace) || !after.is_ascii();
     (goes_on && !before.contains(['.', '(', '!']) && orders(before)).then_some(end)

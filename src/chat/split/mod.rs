@@ -51,10 +51,10 @@ impl<'a> Split<'a> {
 
 /// Without marks: a first or last line that speaks of the text beside it.
 fn lines_around(turn: &str) -> Option<Split<'_>> {
-    let first =
-        marks::lead_in(turn).or_else(|| turn.find('\n').filter(|&at| is_about(&turn[..at])));
+    let first_line = || turn.find('\n').filter(|&at| turn.get(..at).is_some_and(is_about));
+    let first = marks::lead_in(turn).or_else(first_line);
     let start = first.unwrap_or(0);
-    let end = last_line(turn).filter(|&at| at > start && is_about(&turn[at..]));
+    let end = last_line(turn).filter(|&at| at > start && turn.get(at..).is_some_and(is_about));
     if first.is_none() && end.is_none() {
         return None;
     }

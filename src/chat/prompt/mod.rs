@@ -89,15 +89,22 @@ impl Prompt {
     }
 }
 
+/// What is read beside the person's turns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The beginning of the system prompt, before the turn.
+    pub system: bool,
+}
+
 /// Reads a conversation; nothing when the person has only sent images, or has not spoken.
 #[must_use]
-pub fn prompt_of(chat: &ChatRequest, with_system: bool) -> Option<Prompt> {
+pub fn prompt_of(chat: &ChatRequest, reads: Reads) -> Option<Prompt> {
     let is_user = |message: &&Message| message.role == Role::User;
-    let mut turns =
-        chat.messages().iter().rev().filter(is_user).map(|message| message.text.as_str());
+    let newest_first = chat.messages().iter().rev().filter(is_user);
+    let mut turns = newest_first.map(|message| message.text.as_str());
     let (turn, prompt) = turns.find_map(|turn| Some((turn, Prompt::new(turn)?)))?;
-    let prompt = prompt.following(turn, turns.filter(|turn| !turn.trim().is_empty()));
-    if !with_system {
+    let prompt = prompt.following(turn, turns.filter(|before| !before.trim().is_empty()));
+    if !reads.system {
         return Some(prompt);
     }
     let is_system = |message: &&Message| matches!(message.role, Role::System | Role::Developer);
