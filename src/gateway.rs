@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::classify::Snapshot;
-use crate::config::Config;
+use crate::classify::{Snapshot, Space};
+use crate::config::{Config, Example};
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, Embedding, Features, LoadError, OnProgress, Reader, ReaderLimits,
-    Reference,
+    Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
     read_examples,
 };
 use crate::execute::Executor;
@@ -71,13 +70,22 @@ pub fn load_brain(
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
     let features = read_texts(&embedder, &texts, env, on_progress)?;
-    let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
-    let deepest: Vec<Embedding> = deepest.collect::<Result<_, _>>()?;
-    let vectors: Vec<&[f32]> = deepest.iter().map(Embedding::as_slice).collect();
+    let features: Vec<&[f32]> = features.iter().map(Features::as_slice).collect();
+    let labels = labels(&config);
+    let (space, places) =
+        Space::fit(&features, embedder.stops(), &labels, config.query_types.len());
     let graph = vectors_folder(&env.cache).join("examples.graph");
-    let index = Index::open(&vectors, config.index, &graph)?;
-    let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
+    let index = Index::open(&places, config.index, &graph)?;
+    let snapshot = Arc::new(Snapshot::new(config, space, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
+}
+
+/// The place of each example's query type in the configuration.
+fn labels(config: &Config) -> Vec<usize> {
+    let place = |example: &Example| {
+        config.query_types.iter().position(|each| Arc::ptr_eq(each, &example.query_type))
+    };
+    config.examples.iter().filter_map(place).collect()
 }
 
 /// Fetches a local model where needed, and loads it.

@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::served::{Served, user_says};
+use super::served::Served;
 use super::{ConfigArgs, Format, OutputArgs, Ran, environment, load_config};
 use crate::config::{self, Config};
 
@@ -13,6 +13,9 @@ use crate::config::{self, Config};
 pub(super) struct ExplainArgs {
     /// The prompt, or `-` to read it from standard input.
     prompt: String,
+    /// What the person said before, oldest first; may be repeated.
+    #[arg(long, value_name = "TURN")]
+    after: Vec<String>,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -35,7 +38,9 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran
 
 fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
     let served = Served::start(load_as_served(&args.config)?)?;
-    let receipt = served.explain(&user_says(prompt))?;
+    let turns = args.after.iter().map(String::as_str).chain([prompt]);
+    let messages: Vec<Value> = turns.map(|turn| json!({"role": "user", "content": turn})).collect();
+    let receipt = served.explain(&Value::Array(messages))?;
     Ok(receipt.explain())
 }
 
@@ -62,6 +67,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
         Some(other) => other.to_string(),
         None => String::new(),
     };
+    write_read(explained, out)?;
     writeln!(out, "tier        {}", text("/decision/tier"))?;
     writeln!(out, "query type  {}", text("/decision/query_type"))?;
     writeln!(
@@ -87,6 +93,22 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
             other => other.to_owned(),
         };
         writeln!(out, "  -  {} ({why})", of(skipped, "target"))?;
+    }
+    Ok(())
+}
+
+/// What was read, part by part, when there is more than the turn itself.
+fn write_read(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+    let part =
+        |name: &str| explained.pointer(&format!("/prompt/{name}/text")).and_then(Value::as_str);
+    let language = explained.pointer("/prompt/language").and_then(Value::as_str);
+    writeln!(out, "language    {}", language.unwrap_or("-"))?;
+    let shown = [("earlier", "follows"), ("instruction", "instruction"), ("payload", "pasted")];
+    for (name, title) in shown.into_iter().filter(|(name, _)| part(name) != part("whole")) {
+        if let Some(text) = part(name) {
+            let beginning: String = text.replace('\n', " ").chars().take(70).collect();
+            writeln!(out, "{title:<11} {beginning}")?;
+        }
     }
     Ok(())
 }

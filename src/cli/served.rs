@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::{fetch_env, progress};
-use crate::classify::{Decision, Reason};
+use crate::classify::{Decision, Reason, outlier};
 use crate::config::Config;
 use crate::gateway;
 use crate::pipeline::{Incoming, Pipeline};
@@ -79,7 +79,7 @@ impl Served {
         Ok(Opinion {
             predicted: decision.goal.tier_name().unwrap_or_default().to_owned(),
             confidence: decision.confidence,
-            outlier: outlier(decision),
+            outlier: outlier(decision.neighbours.iter().map(|each| each.cosine)),
             depth: depth(decision),
             abstained: matches!(decision.reason, Reason::LowConfidence { .. }),
             embed: read,
@@ -101,11 +101,6 @@ impl Served {
 /// A conversation of one turn.
 pub(super) fn user_says(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
-}
-
-/// How far the nearest example is, from 0 to 2.
-fn outlier(decision: &Decision) -> f32 {
-    1.0 - decision.neighbours.first().map_or(-1.0, |nearest| nearest.cosine)
 }
 
 /// Every prompt is read through the whole model.

@@ -12,8 +12,8 @@ use super::raw::{
     RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, IndexKind, Outcomes, Provider, QueryType,
-    Secret, Server, Target, Tier, Timers, Vote,
+    Breaker, Config, Credential, Dialect, Embedder, IndexKind, Outcomes, Prompt, Provider,
+    QueryType, Secret, Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -66,6 +66,7 @@ pub(super) fn check(
             },
             deadline: Duration::from_millis(raw.embedder.deadline_ms),
         },
+        prompt: Prompt { system: raw.prompt.system },
         vote: Vote { neighbours: raw.vote.neighbours, sharpness: raw.vote.sharpness },
         index: match raw.index {
             RawIndex::Auto => IndexKind::Auto,

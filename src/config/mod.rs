@@ -37,6 +37,8 @@ pub struct Config {
     pub server: Server,
     /// The local model that reads prompts.
     pub embedder: Embedder,
+    /// What is read of a conversation.
+    pub prompt: Prompt,
     /// How neighbours become a query type.
     pub vote: Vote,
     /// How the nearest examples are found.
@@ -83,6 +85,13 @@ pub struct Embedder {
     pub model: String,
     /// Longest wait for one prompt's vector; past it the default tier answers.
     pub deadline: Duration,
+}
+
+/// What is read of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Prompt {
+    /// Read the beginning of the system prompt before the user's turn.
+    pub system: bool,
 }
 
 /// How neighbours become a query type.

@@ -20,6 +20,9 @@ pub(super) struct RawConfig {
     /// The local model that reads prompts.
     #[serde(default)]
     pub(super) embedder: RawEmbedder,
+    /// What is read of a conversation.
+    #[serde(default)]
+    pub(super) prompt: RawPrompt,
     /// How neighbours become a query type.
     #[serde(default)]
     pub(super) vote: RawVote,
@@ -113,6 +116,15 @@ impl Default for RawEmbedder {
 pub(super) enum RawEmbedderModel {
     /// all-MiniLM-L6-v2, 384 dimensions.
     Minilm,
+}
+
+/// What is read of a conversation.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPrompt {
+    /// Read the beginning of the system prompt before the user's turn. It helps where each application has its own, and
+    /// harms where one application sends all kinds of prompts.
+    pub(super) system: bool,
 }
 
 /// How neighbours become a query type.

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::super::served::WARM_UP;
 use super::super::{fetch_env, progress};
 use crate::chat::Prompt;
-use crate::config::{Config, Vote};
-use crate::embed::{Bert, EmbedError, Embedder, Embedding, Features};
+use crate::classify::{Space, outlier};
+use crate::config::{Config, IndexKind, Vote};
+use crate::embed::{Bert, Embedder, Features};
 use crate::gateway;
 use crate::index::{Hit, Index};
 use crate::tune::{Depth, Fold, Opinion, Row, Training};
@@ -22,12 +23,14 @@ pub(super) struct Learner<'a> {
     embedder: Bert,
     features: BTreeMap<usize, Features>,
     vote: Vote,
+    index: IndexKind,
 }
 
 /// A classifier fitted to one fold.
 pub(super) struct Learned {
     names: Vec<String>,
     labels: Vec<usize>,
+    space: Space,
     index: Index,
 }
 
@@ -41,7 +44,7 @@ impl<'a> Learner<'a> {
             places.iter().filter_map(|at| rows.get(*at)).map(|row| row.text.as_str()).collect();
         let read = gateway::read_texts(&embedder, &texts, &env, &mut progress("reading rows"))?;
         let features = places.into_iter().zip(read).collect();
-        Ok(Self { rows, embedder, features, vote: config.vote })
+        Ok(Self { rows, embedder, features, vote: config.vote, index: config.index })
     }
 
     /// How many rows there are to learn from, all folds together.
@@ -53,12 +56,14 @@ impl<'a> Learner<'a> {
         let features: Option<Vec<&Features>> =
             training.rows.iter().map(|at| self.features.get(at)).collect();
         let features = features.context("a row to learn from was not read")?;
-        let deepest = features.into_iter().map(|each| each.deepest(self.embedder.stops()));
-        let vectors = deepest.collect::<Result<Vec<Embedding>, EmbedError>>()?;
+        let features: Vec<&[f32]> = features.into_iter().map(Features::as_slice).collect();
+        let stops = self.embedder.stops();
+        let (space, places) = Space::fit(&features, stops, &training.labels, training.names.len());
         let learned = Learned {
             names: training.names.iter().map(|name| (*name).to_owned()).collect(),
             labels: training.labels.clone(),
-            index: Index::build(vectors),
+            space,
+            index: Index::build(&places, self.index)?,
         };
         for row in training.rows.iter().filter_map(|at| self.rows.get(*at)).take(WARM_UP) {
             self.judge(&learned, row)?;
@@ -70,15 +75,16 @@ impl<'a> Learner<'a> {
     pub(super) fn judge(&self, learned: &Learned, row: &Row) -> anyhow::Result<Opinion> {
         let started = Instant::now();
         let prompt = Prompt::new(&row.text).context("a text without a visible character")?;
-        let vector = self.embedder.embed(prompt.as_str())?;
+        let features = self.embedder.read_fully(prompt.as_str())?;
         let read = Instant::now();
-        let hits = learned.index.nearest(&vector, self.vote.neighbours);
+        let place = learned.space.place(features.as_slice());
+        let hits = learned.index.nearest(&place, self.vote.neighbours)?;
         let (label, confidence) = learned.elect(&hits, self.vote.sharpness);
         let decided = Instant::now();
         Ok(Opinion {
             predicted: learned.names.get(label).cloned().unwrap_or_default(),
             confidence,
-            outlier: 1.0 - hits.first().map_or(-1.0, |hit| hit.cosine),
+            outlier: outlier(hits.iter().map(|hit| hit.cosine)),
             depth: Depth::Full,
             abstained: false,
             embed: read - started,
