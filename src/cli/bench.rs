@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::bench_embed::{self, EmbedArgs};
-use super::served::{Served, WARM_UP, user_says};
+use super::served::{Served, user_says};
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
 use crate::embed::{self, Bert, Reference};
@@ -121,35 +121,38 @@ struct Bare {
 }
 
 impl Bare {
-    /// Times both over the tokens of a prompt.
-    fn time(&self, prompt: &str) -> anyhow::Result<[Duration; 2]> {
+    fn forward(&self, prompt: &str) -> anyhow::Result<Duration> {
         let tokens = self.model.tokens(prompt)?;
         let started = Instant::now();
         std::hint::black_box(self.model.forward(&tokens, &mut |_features| false)?);
-        let model = started.elapsed();
-        let restarted = Instant::now();
+        Ok(started.elapsed())
+    }
+
+    fn candle(&self, prompt: &str) -> anyhow::Result<Duration> {
+        let tokens = self.model.tokens(prompt)?;
+        let started = Instant::now();
         self.candle.forward(&tokens, &mut |_layer, view| !std::hint::black_box(view).is_empty())?;
-        Ok([model, restarted.elapsed()])
+        Ok(started.elapsed())
     }
 }
 
-/// Alternates the measurements prompt by prompt, so that whatever else the machine does weighs on all.
+/// Alternates decision and forward pass prompt by prompt, so that whatever else the machine does weighs on both. candle has a turn
+/// of its own: its weights are four times as wide and would drive the others' out of the processor's cache.
 fn measure(served: &Served, bare: &Bare, prompts: &[Prompt]) -> anyhow::Result<Measured> {
     served.warm_up()?;
-    for _ in 0..WARM_UP {
-        bare.time("as many are read to warm up")?;
-    }
     let (mut forward, mut candle, mut decided) = (Vec::new(), Vec::new(), Vec::new());
-    let mut on_progress = progress("deciding");
+    let (mut on_progress, total) = (progress("deciding"), 2 * prompts.len());
     for (done, prompt) in prompts.iter().enumerate() {
-        on_progress(done, prompts.len());
-        let [by_model, by_candle] = bare.time(prompt.as_str())?;
+        on_progress(done, total);
+        forward.push(bare.forward(prompt.as_str())?);
         let opinion = served.decide(&user_says(prompt.as_str()))?;
-        forward.push(by_model);
-        candle.push(by_candle);
         decided.push(Judged { row: done, label: None, accept: Vec::new(), opinion });
     }
-    on_progress(prompts.len(), prompts.len());
+    for (done, prompt) in prompts.iter().enumerate() {
+        on_progress(prompts.len() + done, total);
+        candle.push(bare.candle(prompt.as_str())?);
+    }
+    on_progress(total, total);
     let opinions = || decided.iter().map(|each| &each.opinion);
     let decide_us = Spread::of(opinions().map(|each| each.decide));
     let (forward_us, candle_us) = (Spread::of(forward), Spread::of(candle));

@@ -11,6 +11,8 @@ use super::times::Spread;
 const MATRIX_LABELS: usize = 12;
 /// Mistakes shown where there are more labels.
 const MISTAKES: usize = 12;
+/// Values that a fold held out, shown by name.
+const HELD_OUT: usize = 4;
 /// Letters of a label that head a column.
 const COLUMN: usize = 9;
 
@@ -106,7 +108,12 @@ fn write_folds(folds: &[FoldFigures], f: &mut Formatter<'_>) -> Result {
         if fold.unknown_label_n > 0 {
             write!(f, "  ({} rows of labels that it did not learn)", fold.unknown_label_n)?;
         }
-        writeln!(f, "  {}", fold.held_out.join(", "))?;
+        let shown = fold.held_out.get(..HELD_OUT).unwrap_or(&fold.held_out);
+        write!(f, "  {}", shown.join(", "))?;
+        match fold.held_out.len() - shown.len() {
+            0 => writeln!(f)?,
+            more => writeln!(f, " and {more} more")?,
+        }
     }
     Ok(())
 }
