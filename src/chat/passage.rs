@@ -31,7 +31,12 @@ impl Passage {
     /// character.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        Self::joined(&[text])
+        let text = text.trim();
+        match ends(text) {
+            Some((head, "")) => (!head.is_empty()).then(|| Self(head.into())),
+            Some((head, tail)) => Some(Self(format!("{head}\n{tail}").trim().into())),
+            None => Self::joined(&[text]),
+        }
     }
 
     /// The same for parts that stand apart in a turn, as if each were on a line of its own.
@@ -58,6 +63,27 @@ impl Passage {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Both ends of a text, the first one all of it when it is short; nothing when an opaque word may stand there, so that the
+/// text has to be read word by word.
+fn ends(text: &str) -> Option<(&str, &str)> {
+    if text.len() <= HEAD_BYTES + TAIL_BYTES {
+        return (!has_long_word(text)).then_some((text, ""));
+    }
+    let head = text.get(..text.floor_char_boundary(HEAD_BYTES))?;
+    let tail = text.get(text.ceil_char_boundary(text.len() - TAIL_BYTES)..)?;
+    let is_plain = !has_long_word(head) && !has_long_word(tail);
+    (is_plain && !tail.trim().is_empty()).then_some((head, tail))
+}
+
+/// Whether enough bytes of ASCII follow each other without a space.
+fn has_long_word(text: &str) -> bool {
+    let mut run = 0;
+    text.bytes().any(|byte| {
+        run = if byte.is_ascii_graphic() { run + 1 } else { 0 };
+        run >= OPAQUE_MIN
+    })
 }
 
 /// A word with the space behind it.

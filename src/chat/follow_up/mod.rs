@@ -32,6 +32,8 @@ const FRAGMENT_WORDS: usize = 6;
 const COMPARISON_WORDS: usize = 8;
 /// Words up to which a change needs no article: "add type hints".
 const CHANGE_WORDS: usize = 3;
+/// Words among which a request has its verb.
+const MAKING_WORDS: usize = 3;
 /// Words up to which the line before a text only hands it over: "same for this one: ...".
 const HANDOVER_WORDS: usize = 5;
 /// Words up to which a turn without a topic of its own can do without one.
@@ -186,7 +188,10 @@ impl<'a> Reading<'a> {
         for (at, kinds) in self.kinds.iter().enumerate() {
             if kinds.has(Kinds::PRONOUN) && self.stands_for_something(at) {
                 let before = self.kinds.get(..self.last_antecedent(at)).unwrap_or_default();
-                return if Self::topics(before) == 0 { PLAIN } else { SLIGHT };
+                // What stands at the end, tied to the rest, was named in another turn: "do I need a scan for that".
+                let is_last = at + 1 == self.kinds.len() && self.is_tied(at);
+                let is_plain = Self::topics(before) <= usize::from(is_last);
+                return if is_plain { PLAIN } else { SLIGHT };
             }
         }
         0
@@ -195,9 +200,12 @@ impl<'a> Reading<'a> {
     /// Up to where a noun may stand that the pronoun stands for: before its verb, and before what a preposition ties it to,
     /// as in "a film about it".
     fn last_antecedent(&self, at: usize) -> usize {
-        let before = at.saturating_sub(1);
-        let is_tied = self.kinds.get(before).is_some_and(|kinds| kinds.has(Kinds::LINKS));
-        if is_tied { before.saturating_sub(1) } else { before }
+        at.saturating_sub(if self.is_tied(at) { 2 } else { 1 })
+    }
+
+    fn is_tied(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.kinds.get(before));
+        before.is_some_and(|kinds| kinds.has(Kinds::LINKS))
     }
 
     fn stands_for_something(&self, at: usize) -> bool {
@@ -248,7 +256,12 @@ impl<'a> Reading<'a> {
         let is_name = length == 1
             || ((1..=2).contains(&asked)
                 && !kinds.iter().take(asked).any(|kinds| kinds.has(Kinds::ASKS)));
-        if is_bare || hangs || measures || is_name {
+        // "Who can I complain to?", "is there anything cheaper nearby": to what, than what?
+        let is_open = kinds.last().is_some_and(|kinds| kinds.has(Kinds::LINKS));
+        let is_relative = self.words.iter().any(|word| self.lexicon.relative.contains(word))
+            && !self.words.contains(&"than");
+        let wants_more = (is_open || is_relative) && topics <= 1 && length <= FRAGMENT_WORDS;
+        if is_bare || hangs || measures || is_name || wants_more {
             return PLAIN;
         }
         let compares = kinds.iter().any(|kinds| kinds.has(Kinds::COMPARES));
@@ -350,10 +363,12 @@ impl<'a> Reading<'a> {
     /// Signs that a turn brings its topic along: "write me a poem about rain", "my dog ...".
     fn own_topic(&self, pronouns: i8, parts: i8) -> i8 {
         let kinds = self.core_kinds();
-        let makes = kinds.iter().take(3).any(|kinds| kinds.has(Kinds::MAKES));
+        let made_at = kinds.iter().take(MAKING_WORDS).position(|kinds| kinds.has(Kinds::MAKES));
         let mut points = 0;
-        for pair in kinds.windows(2) {
-            let is_new = makes && pair[0].has(Kinds::INDEFINITE) && pair[1].is_new_thing();
+        for (at, pair) in kinds.windows(2).enumerate() {
+            let is_new = made_at.is_some_and(|made_at| made_at < at)
+                && pair[0].has(Kinds::INDEFINITE)
+                && pair[1].is_new_thing();
             let is_own = pair[0].has(Kinds::OWNS) && pair[1].is_content();
             points = points.max(match () {
                 () if is_new && pronouns.max(parts) < PLAIN => PLAIN,

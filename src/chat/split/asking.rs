@@ -288,7 +288,7 @@ fn of(word: &str) -> Kinds {
 
 /// Whether a line's beginning, up to its colon, names what follows as a text.
 pub(super) fn is_label(label: &str) -> bool {
-    if label.len() > 32 || label.starts_with(char::is_whitespace) {
+    if label.starts_with(char::is_whitespace) {
         return false;
     }
     let label = bare(label);

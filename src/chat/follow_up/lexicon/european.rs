@@ -82,6 +82,7 @@ pub(super) const GERMAN: Source = Source {
     ],
     you: &["du"],
     the: &["der", "die", "das"],
+    relative: &[],
 };
 
 pub(super) const FRENCH: Source = Source {
@@ -163,6 +164,7 @@ pub(super) const FRENCH: Source = Source {
     ],
     you: &["tu"],
     the: &["le", "la", "les"],
+    relative: &[],
 };
 
 pub(super) const SPANISH: Source = Source {
@@ -241,6 +243,7 @@ pub(super) const SPANISH: Source = Source {
     ],
     you: &[],
     the: &["el", "la", "los", "las"],
+    relative: &[],
 };
 
 pub(super) const PORTUGUESE: Source = Source {
@@ -317,6 +320,7 @@ pub(super) const PORTUGUESE: Source = Source {
     ],
     you: &["você"],
     the: &["os", "as"],
+    relative: &[],
 };
 
 pub(super) const ITALIAN: Source = Source {
@@ -393,6 +397,7 @@ pub(super) const ITALIAN: Source = Source {
     ],
     you: &[],
     the: &["il", "lo", "gli", "le"],
+    relative: &[],
 };
 
 pub(super) const RUSSIAN: Source = Source {
@@ -462,4 +467,5 @@ pub(super) const RUSSIAN: Source = Source {
     turning: &[" другая тема ", " другой вопрос ", " сменим тему ", " кстати ", " забудь "],
     you: &["ты"],
     the: &[],
+    relative: &[],
 };

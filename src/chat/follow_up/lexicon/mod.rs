@@ -111,6 +111,8 @@ pub(super) struct Source {
     pub(super) you: &'static [&'static str],
     /// Articles at the head of a remark.
     pub(super) the: &'static [&'static str],
+    /// Words that compare with something which has to be known.
+    pub(super) relative: &'static [&'static str],
 }
 
 /// What is known of one language.
@@ -122,6 +124,7 @@ pub(super) struct Lexicon {
     pub(super) turning: &'static [&'static str],
     pub(super) you: &'static [&'static str],
     pub(super) the: &'static [&'static str],
+    pub(super) relative: &'static [&'static str],
 }
 
 const NO_PHRASES: &[&str] = &[];
@@ -162,6 +165,7 @@ impl Lexicon {
             turning: source.map_or(NO_PHRASES, |source| source.turning),
             you: source.map_or(NO_PHRASES, |source| source.you),
             the: source.map_or(NO_PHRASES, |source| source.the),
+            relative: source.map_or(NO_PHRASES, |source| source.relative),
         }
     }
 
