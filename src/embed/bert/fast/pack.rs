@@ -4,12 +4,13 @@
 //! outputs have four large weights of one sign side by side, so most weights use seven to eight bits.
 
 use super::product::{Columns, Panels, STEP};
+use super::rows::BYTE_MAX;
 use crate::simd::{Block, LANES, QUAD_MAX, nearest};
 
 /// Largest magnitude of one weight.
 const MAGNITUDE: f32 = 127.0;
-/// Largest sum of four weights of one sign, beside bytes up to 255.
-const QUAD_SUM_MAX: i32 = QUAD_MAX / 255;
+/// Largest sum of four weights of one sign.
+const QUAD_SUM_MAX: i32 = QUAD_MAX / BYTE_MAX;
 /// How much rounding may add to a sum of four.
 const ROUNDING: f32 = 2.0;
 /// A step for outputs whose weights are all zero.
