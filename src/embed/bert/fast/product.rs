@@ -6,8 +6,8 @@ use crate::simd::{Block, Floats, Isa, Kernel, LANES, Tile};
 /// Inputs that one step takes from each row.
 pub(super) const STEP: usize = 8;
 /// The largest tile.
-const ROWS_MAX: usize = 8;
-const PANELS_MAX: usize = 3;
+const TILE_ROWS: usize = 8;
+const TILE_PANELS: usize = 3;
 
 /// What a row of bytes stands for: byte `b` is `low + step * b`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +91,7 @@ pub(super) struct Product<'a> {
     pub(super) out: Out<'a>,
 }
 
-type Sums = [[[i32; LANES]; PANELS_MAX]; ROWS_MAX];
+type Sums = [[[i32; LANES]; TILE_PANELS]; TILE_ROWS];
 
 impl Kernel for Product<'_> {
     type Output = ();
@@ -104,7 +104,7 @@ impl Kernel for Product<'_> {
         let tiles = self.rows.spans.len().div_ceil(rows_most).max(1);
         let height = self.rows.spans.len().div_ceil(tiles).max(1);
         let panel_blocks = depth / 4;
-        let mut sums: Sums = [[[0; LANES]; PANELS_MAX]; ROWS_MAX];
+        let mut sums: Sums = [[[0; LANES]; TILE_PANELS]; TILE_ROWS];
         for (group, blocks) in self.panels.blocks.chunks(panels_most * panel_blocks).enumerate() {
             for (tile, bytes) in self.rows.bytes.chunks(height * depth).enumerate() {
                 multiply(isa, bytes, blocks, depth, &mut sums);

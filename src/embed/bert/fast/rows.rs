@@ -5,7 +5,7 @@ use crate::simd::{Floats, Isa, Kernel, LANES};
 
 /// The largest byte. Larger ones would leave the weights fewer levels (see `pack`); between 160 and 255 the errors of both are
 /// nearly even, and texts of a word or two, whose activations are refined, profit from finer weights.
-pub(super) const BYTE_MAX: i32 = 191;
+pub(super) const LARGEST_BYTE: i32 = 191;
 /// A step for rows without any spread, which all stand for their `low`.
 const STEP_MIN: f32 = 1e-12;
 
@@ -120,7 +120,7 @@ fn to_bytes<S: Isa>(isa: S, floats: &[Floats], bytes: &mut [u8]) -> Span {
         high = isa.max(high, isa.load(lanes));
     }
     let (low, high) = (isa.smallest(low), isa.largest(high));
-    let step = ((high - low) / super::to_f32(BYTE_MAX)).max(STEP_MIN);
+    let step = ((high - low) / super::to_f32(LARGEST_BYTE)).max(STEP_MIN);
     let (inverse, shift) = (isa.splat(1.0 / step), isa.splat(-low / step));
     for (lanes, out) in floats.iter().zip(bytes.as_chunks_mut().0) {
         *out = isa.to_bytes(isa.mul_add(isa.load(lanes), inverse, shift));

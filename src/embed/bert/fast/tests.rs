@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use super::curves;
 use super::pack::{Inputs, Linear};
 use super::product::{Onto, Panels, Product, Rows, Span, Then};
-use super::rows::BYTE_MAX;
+use super::rows::LARGEST_BYTE;
 use crate::simd::{Floats, Isa, Kernel, LANES, Simd};
 
 /// Columns of two and a half tiles on the widest instruction set.
@@ -55,7 +55,7 @@ fn check(
 
 #[test]
 fn sums_are_exact_on_every_instruction_set() {
-    let largest = u8::try_from(BYTE_MAX).expect("a byte");
+    let largest = u8::try_from(LARGEST_BYTE).expect("a byte");
     for rows in 1..=20 {
         let mixed = |at: usize| u8::try_from(at * 89 % (usize::from(largest) + 1)).expect("a byte");
         let uneven =
