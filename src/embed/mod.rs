@@ -6,6 +6,7 @@
 mod bert;
 pub mod fetch;
 pub mod manifest;
+mod ngrams;
 mod reader;
 mod vectors;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use bert::{Bert, LoadError, Reference, WeightsError};
+pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
 pub use reader::{Reader, ReaderLimits};
 pub use vectors::{OnProgress, read_examples};
 
