@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::classify::Snapshot;
-use crate::config::Config;
+use crate::classify::{Snapshot, Space};
+use crate::config::{Config, Example};
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, LoadError, OnProgress, Reader, ReaderLimits, read_examples,
+    Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
+    read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
-use crate::index::Index;
+use crate::index::{Index, IndexError};
 use crate::pipeline::Pipeline;
 use crate::provider::{Client, ClientError};
 use crate::simd::Simd;
@@ -37,6 +38,9 @@ pub enum BuildError {
     /// The local model cannot read the examples.
     #[error("cannot read the examples")]
     Embed(#[from] EmbedError),
+    /// The examples cannot be compared with each other.
+    #[error("cannot index the examples")]
+    Index(#[from] IndexError),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -65,12 +69,23 @@ pub fn load_brain(
 ) -> Result<Brain, BuildError> {
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let folder = vectors_folder(&env.cache);
-    let features = read_examples(&embedder, &texts, &folder, on_progress)?;
-    let deepest = features.iter().map(|features| features.deepest(embedder.stops()));
-    let index = Index::build(deepest.collect::<Result<_, _>>()?);
-    let snapshot = Arc::new(Snapshot::new(config, index, FIRST_GENERATION));
+    let features = read_texts(&embedder, &texts, env, on_progress)?;
+    let features: Vec<&[f32]> = features.iter().map(Features::as_slice).collect();
+    let labels = labels(&config);
+    let (space, places) =
+        Space::fit(&features, embedder.stops(), &labels, config.query_types.len());
+    let graph = vectors_folder(&env.cache).join("examples.graph");
+    let index = Index::open(&places, config.index, &graph)?;
+    let snapshot = Arc::new(Snapshot::new(config, space, index, FIRST_GENERATION));
     Ok(Brain { embedder, snapshot })
+}
+
+/// The place of each example's query type in the configuration.
+fn labels(config: &Config) -> Vec<usize> {
+    let place = |example: &Example| {
+        config.query_types.iter().position(|each| Arc::ptr_eq(each, &example.query_type))
+    };
+    config.examples.iter().filter_map(place).collect()
 }
 
 /// Fetches a local model where needed, and loads it.
@@ -82,6 +97,29 @@ pub fn load_embedder(name: &str, env: &FetchEnv) -> Result<Bert, BuildError> {
     let model = manifest.find(name)?;
     let files = fetch::ensure(model, env, &*fetch::on_stderr())?;
     Ok(Bert::load(&files, model, Simd::best())?)
+}
+
+/// The same model on candle alone, to compare with.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_reference(name: &str, env: &FetchEnv) -> Result<Reference, BuildError> {
+    let manifest = Manifest::builtin()?;
+    let model = manifest.find(name)?;
+    Ok(Reference::load(&fetch::ensure(model, env, &*fetch::on_stderr())?, model)?)
+}
+
+/// The features of texts, from the cache where they were read before.
+///
+/// # Errors
+/// When the model fails.
+pub fn read_texts(
+    embedder: &dyn Embedder,
+    texts: &[&str],
+    env: &FetchEnv,
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<Features>, BuildError> {
+    Ok(read_examples(embedder, texts, &vectors_folder(&env.cache), on_progress)?)
 }
 
 /// Starts what answers requests.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::chat::{self, BadRequest, ChatRequest, prompt_of};
+use crate::chat::{self, BadRequest, ChatRequest, Prompt, Reads, prompt_of};
 use crate::classify::{Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::Reader;
 use crate::execute::{Executor, NoReply, Reply};
@@ -95,7 +95,8 @@ impl Pipeline {
         receipt.stream = chat.stream();
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;
         let parsed = Instant::now();
-        let reading = self.read(&chat, &wish).await;
+        receipt.prompt = self.prompt(&chat, &wish);
+        let reading = self.read(receipt.prompt.as_ref()).await;
         let read = Instant::now();
         let decision = decide(&self.snapshot, &wish, &reading);
         let now = Instant::now();
@@ -114,14 +115,18 @@ impl Pipeline {
         within.saturating_sub(now - incoming.received)
     }
 
-    async fn read(&self, chat: &ChatRequest, wish: &Wish) -> Reading {
-        let prompt = match wish {
-            Wish::Auto => prompt_of(chat),
+    /// The text to decide by; a caller who has decided needs none.
+    fn prompt(&self, chat: &ChatRequest, wish: &Wish) -> Option<Prompt> {
+        match wish {
+            Wish::Auto => prompt_of(chat, Reads { system: self.snapshot.config().prompt.system }),
             Wish::Tier(_) | Wish::Target(_) => None,
-        };
+        }
+    }
+
+    async fn read(&self, prompt: Option<&Prompt>) -> Reading {
         let Some(prompt) = prompt else { return Reading::Nothing };
-        match self.reader.embed(&prompt).await {
-            Ok(vector) => Reading::Vector(vector),
+        match self.reader.read(prompt).await {
+            Ok(features) => Reading::Features(features),
             Err(error) => Reading::Failed(error),
         }
     }

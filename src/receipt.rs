@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::chat::Usage;
+use crate::chat::{Lang, Passage, Prompt, Usage};
 use crate::classify::{Decision, Snapshot};
 use crate::execute::Attempt;
 use crate::health::Outcome;
@@ -29,6 +29,8 @@ pub struct Receipt {
     pub stream: bool,
     /// What it was decided by.
     pub snapshot: Arc<Snapshot>,
+    /// What was read of the conversation; for the caller's eyes only.
+    pub prompt: Option<Prompt>,
     /// Which tier and why.
     pub decision: Option<Decision>,
     /// Who was to be asked.
@@ -98,6 +100,7 @@ impl Receipt {
             model: None,
             stream: false,
             snapshot,
+            prompt: None,
             decision: None,
             plan: None,
             attempts: Vec::new(),
@@ -142,7 +145,8 @@ impl Receipt {
         headers
     }
 
-    /// The decision and the plan, for a person or a program; no prompt is in it.
+    /// What was read, the decision and the plan, for a person or a program. The caller's own words are in it, so it goes
+    /// to the caller and nowhere else.
     #[must_use]
     pub fn explain(&self) -> Value {
         let now = self.received;
@@ -150,6 +154,7 @@ impl Receipt {
             "receipt": self.id.to_string(),
             "generation": self.snapshot.generation(),
             "model": self.model,
+            "prompt": self.prompt.as_ref().map(prompt_json),
             "decision": self.decision.as_ref().map(|decision| self.decision_json(decision)),
             "plan": self.plan.as_ref().map(|plan| plan_json(plan, now)),
             "attempts": self.attempts.iter().map(attempt_json).collect::<Vec<Value>>(),
@@ -235,6 +240,23 @@ impl Drop for Receipt {
             self.close(End::ClientGone, Instant::now());
         }
     }
+}
+
+fn prompt_json(prompt: &Prompt) -> Value {
+    let part =
+        |passage: &Passage| json!({"bytes": passage.as_str().len(), "text": passage.as_str()});
+    json!({
+        "whole": part(&prompt.whole),
+        "instruction": part(&prompt.instruction),
+        "payload": prompt.payload.as_ref().map(part),
+        "earlier": prompt.earlier.as_ref().map(part),
+        "follow_up": {
+            "is": prompt.lean.is_follow_up(),
+            "points": prompt.lean.points(),
+            "needed": prompt.lean.needed(),
+        },
+        "language": prompt.language.map(Lang::code),
+    })
 }
 
 fn plan_json(plan: &Plan, now: Instant) -> Value {

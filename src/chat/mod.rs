@@ -4,9 +4,16 @@
 //! and most providers speak. Only the fields that a decision needs are read.
 
 mod chunk;
+mod follow_up;
+mod language;
+mod passage;
 mod prompt;
 mod request;
+mod split;
 
 pub use chunk::{Chunk, ChunkError, Completion, Usage};
-pub use prompt::{Prompt, prompt_of};
+pub use follow_up::Lean;
+pub use language::{Lang, language_of};
+pub use passage::Passage;
+pub use prompt::{Prompt, Reads, prompt_of};
 pub use request::{BadRequest, ChatRequest, Message, Role, parse};

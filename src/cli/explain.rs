@@ -1,22 +1,21 @@
 //! `semroute explain`: why a prompt goes where it goes.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::{ConfigArgs, Format, OutputArgs, Ran, environment, fetch_env, load_config, progress};
+use super::served::Served;
+use super::{ConfigArgs, Format, OutputArgs, Ran, environment, load_config};
 use crate::config::{self, Config};
-use crate::gateway;
-use crate::pipeline::Incoming;
-use crate::receipt::{End, Receipt};
 
 /// Show the decision and the plan for a prompt; nobody is called.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// The prompt, or `-` to read it from standard input.
     prompt: String,
+    /// What the person said before, oldest first; may be repeated.
+    #[arg(long, value_name = "TURN")]
+    after: Vec<String>,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -38,20 +37,11 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran
 }
 
 fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
-    let config = Arc::new(load_as_served(&args.config)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
-        let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
-        let body = json!({"model": "auto", "messages": [{"role": "user", "content": prompt}]});
-        let received = Instant::now();
-        let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
-        let body = body.to_string();
-        let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
-        pipeline.explain(&incoming, &mut receipt).await?;
-        receipt.close(End::Served, Instant::now());
-        Ok(receipt.explain())
-    })
+    let served = Served::start(load_as_served(&args.config)?)?;
+    let turns = args.after.iter().map(String::as_str).chain([prompt]);
+    let messages: Vec<Value> = turns.map(|turn| json!({"role": "user", "content": turn})).collect();
+    let receipt = served.explain(&Value::Array(messages))?;
+    Ok(receipt.explain())
 }
 
 /// The configuration as `serve` would use it: with no provider key set, the sandbox answers.
@@ -77,6 +67,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
         Some(other) => other.to_string(),
         None => String::new(),
     };
+    write_read(explained, out)?;
     writeln!(out, "tier        {}", text("/decision/tier"))?;
     writeln!(out, "query type  {}", text("/decision/query_type"))?;
     writeln!(
@@ -102,6 +93,22 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
             other => other.to_owned(),
         };
         writeln!(out, "  -  {} ({why})", of(skipped, "target"))?;
+    }
+    Ok(())
+}
+
+/// What was read, part by part, when there is more than the turn itself.
+fn write_read(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+    let part =
+        |name: &str| explained.pointer(&format!("/prompt/{name}/text")).and_then(Value::as_str);
+    let language = explained.pointer("/prompt/language").and_then(Value::as_str);
+    writeln!(out, "language    {}", language.unwrap_or("-"))?;
+    let shown = [("earlier", "follows"), ("instruction", "instruction"), ("payload", "pasted")];
+    for (name, title) in shown.into_iter().filter(|(name, _)| part(name) != part("whole")) {
+        if let Some(text) = part(name) {
+            let beginning: String = text.replace('\n', " ").chars().take(70).collect();
+            writeln!(out, "{title:<11} {beginning}")?;
+        }
     }
     Ok(())
 }

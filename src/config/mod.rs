@@ -37,8 +37,12 @@ pub struct Config {
     pub server: Server,
     /// The local model that reads prompts.
     pub embedder: Embedder,
+    /// What is read of a conversation.
+    pub prompt: Prompt,
     /// How neighbours become a query type.
     pub vote: Vote,
+    /// How the nearest examples are found.
+    pub index: IndexKind,
     /// Every timer of a request.
     pub timers: Timers,
     /// When a target is set aside.
@@ -83,6 +87,13 @@ pub struct Embedder {
     pub deadline: Duration,
 }
 
+/// What is read of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Prompt {
+    /// Read the beginning of the system prompt before the user's turn.
+    pub system: bool,
+}
+
 /// How neighbours become a query type.
 #[derive(Debug, Clone, Copy)]
 pub struct Vote {
@@ -90,6 +101,18 @@ pub struct Vote {
     pub neighbours: usize,
     /// Weight of a neighbour is `exp(sharpness * (cosine - 1))`.
     pub sharpness: f32,
+}
+
+/// How the nearest examples are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IndexKind {
+    /// By a scan, or by a graph where there are many examples.
+    #[default]
+    Auto,
+    /// By a graph, unless it misses neighbours.
+    Hnsw,
+    /// By a scan.
+    Exact,
 }
 
 /// Every timer of a request.

@@ -20,9 +20,15 @@ pub(super) struct RawConfig {
     /// The local model that reads prompts.
     #[serde(default)]
     pub(super) embedder: RawEmbedder,
+    /// What is read of a conversation.
+    #[serde(default)]
+    pub(super) prompt: RawPrompt,
     /// How neighbours become a query type.
     #[serde(default)]
     pub(super) vote: RawVote,
+    /// How the nearest examples are found.
+    #[serde(default)]
+    pub(super) index: RawIndex,
     /// Every timer of a request.
     #[serde(default)]
     pub(super) timers: RawTimers,
@@ -112,6 +118,15 @@ pub(super) enum RawEmbedderModel {
     Minilm,
 }
 
+/// What is read of a conversation.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPrompt {
+    /// Read the beginning of the system prompt before the user's turn. It helps where each application has its own, and
+    /// harms where one application sends all kinds of prompts.
+    pub(super) system: bool,
+}
+
 /// How neighbours become a query type.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -128,6 +143,19 @@ impl Default for RawVote {
     fn default() -> Self {
         Self { neighbours: 20, sharpness: 10.0 }
     }
+}
+
+/// How the nearest examples are found.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawIndex {
+    /// By comparing with every example, or by a graph where there are many.
+    #[default]
+    Auto,
+    /// By a graph (HNSW).
+    Hnsw,
+    /// By comparing with every example.
+    Exact,
 }
 
 /// Every timer of a request, in milliseconds.

@@ -23,7 +23,7 @@ pub use distill::distill;
 pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
 pub use reader::{Reader, ReaderLimits};
 pub use table::{DIMENSIONS, StaticTable, TableError};
-pub use vectors::{OnProgress, read_examples};
+pub use vectors::{OnProgress, on_one_core, read_examples};
 pub use wordpiece::{Marks, VocabularyError, WordPiece};
 
 /// A text as a direction: a vector of length 1, finite in every component.

@@ -110,6 +110,12 @@ fn read_one(embedder: &dyn Embedder, text: &str) -> Result<Features, EmbedError>
     embedder.read_fully(prompt.as_str())
 }
 
+/// From here on nothing is shared out to other threads, except in `read_examples`: times are then those of one core.
+pub fn on_one_core() {
+    // Refused when something was shared out before; then it is too late, and the times are shorter.
+    drop(rayon::ThreadPoolBuilder::new().num_threads(1).build_global());
+}
+
 /// Runs work so that nothing inside it is shared out to other threads.
 fn alone(work: impl FnOnce() + Send) {
     match rayon::ThreadPoolBuilder::new().num_threads(1).build() {

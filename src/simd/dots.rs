@@ -1,7 +1,7 @@
 //! Products of one signed byte vector with many: what an exact search among quantised vectors spends its time on.
 
 use super::Simd;
-use super::isa::{Block, Isa, Kernel, LANES};
+use super::isa::{Block, Isa, Kernel};
 
 /// Bytes that one step multiplies.
 const STEP: usize = Block::BYTES;
@@ -48,36 +48,37 @@ impl Kernel for Dots<'_> {
     fn run<S: Isa>(self, isa: S) {
         let length = self.query.len();
         let (many, few) = self.out.as_chunks_mut::<ROWS>();
-        let (many_rows, few_rows) = self.rows.split_at(many.len() * ROWS * length);
-        for (out, rows) in many.iter_mut().zip(many_rows.chunks_exact(ROWS * length)) {
-            *out = side_by_side(isa, self.query, rows);
+        let mut rows = self.rows;
+        for out in many {
+            let (next, rest) = rows.split_at(ROWS * length);
+            *out = side_by_side(isa, self.query, next);
+            rows = rest;
         }
-        for (out, row) in few.iter_mut().zip(few_rows.chunks_exact(length)) {
-            [*out] = side_by_side(isa, self.query, row);
+        for out in few {
+            let (next, rest) = rows.split_at(length);
+            [*out] = side_by_side(isa, self.query, next);
+            rows = rest;
         }
     }
 }
 
+/// Rows are cut by multiplication, not by `chunks`, whose division would cost as much as a short row.
 #[inline(always)]
 fn side_by_side<S: Isa, const N: usize>(isa: S, query: &[i8], rows: &[i8]) -> [i32; N] {
+    let length = query.len();
     let (steps, rest) = query.as_chunks::<STEP>();
-    let mut rows = rows.chunks_exact(query.len());
     let rows: [(&[[i8; STEP]], &[i8]); N] =
-        std::array::from_fn(|_| rows.next().unwrap_or_default().as_chunks());
+        std::array::from_fn(|row| rows[row * length..(row + 1) * length].as_chunks());
     let mut sums = [isa.zero(); N];
     for (step, a) in steps.iter().enumerate() {
         for (sum, (row, _)) in sums.iter_mut().zip(&rows) {
-            if let Some(b) = row.get(step) {
-                *sum = isa.dot_signed(*sum, a, b);
-            }
+            *sum = isa.dot_signed(*sum, a, &row[step]);
         }
     }
     let mut dots = [0; N];
     for ((dot, sum), (_, row_rest)) in dots.iter_mut().zip(sums).zip(&rows) {
-        let mut lanes = [0; LANES];
-        isa.store_int(sum, &mut lanes);
         let tail = rest.iter().zip(*row_rest).map(|(a, b)| i32::from(*a) * i32::from(*b));
-        *dot = lanes.iter().sum::<i32>() + tail.sum::<i32>();
+        *dot = isa.sum_int(sum) + tail.sum::<i32>();
     }
     dots
 }

@@ -51,6 +51,8 @@ pub(crate) trait Isa: Copy {
     fn zero(self) -> Self::I;
     fn load_int(self, from: &[i32; LANES]) -> Self::I;
     fn store_int(self, value: Self::I, to: &mut [i32; LANES]);
+    /// The sum of all lanes.
+    fn sum_int(self, a: Self::I) -> i32;
     fn to_float(self, a: Self::I) -> Self::F;
     /// To the nearest whole number.
     fn to_int(self, a: Self::F) -> Self::I;
@@ -62,6 +64,10 @@ pub(crate) trait Isa: Copy {
     /// Adds to each lane the products of eight bytes with that lane's columns in two blocks.
     ///
     /// Exact if no four products of one sign exceed [`QUAD_MAX`], for the bytes 0, 1, 4 and 5 and for the bytes 2, 3, 6 and 7.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a value would come in one register, and spreading its halves costs the busiest unit"
+    )]
     fn dot8(self, sum: Self::I, left: &[[u8; 4]; 2], right: &[Block; 2]) -> Self::I;
     /// Adds products of signed bytes, neither of which is -128, to lanes; only the sum of all lanes has a meaning.
     fn dot_signed(self, sum: Self::I, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> Self::I;

@@ -68,6 +68,10 @@ impl Isa for Portable {
         *from
     }
     #[inline(always)]
+    fn sum_int(self, a: [i32; LANES]) -> i32 {
+        a.iter().sum()
+    }
+    #[inline(always)]
     fn store_int(self, value: [i32; LANES], to: &mut [i32; LANES]) {
         *to = value;
     }
@@ -106,10 +110,10 @@ impl Isa for Portable {
         a: &[i8; Block::BYTES],
         b: &[i8; Block::BYTES],
     ) -> [i32; LANES] {
-        let (a, b) = (a.as_chunks::<4>().0, b.as_chunks::<4>().0);
-        for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
-            for (x, y) in a.iter().zip(b) {
-                *sum += i32::from(*x) * i32::from(*y);
+        let quads = a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0);
+        for (lane, (xs, ys)) in sum.iter_mut().zip(quads) {
+            for (x, y) in xs.iter().zip(ys) {
+                *lane += i32::from(*x) * i32::from(*y);
             }
         }
         sum
@@ -127,9 +131,9 @@ fn zip(mut a: Floats, b: Floats, join: impl Fn(f32, f32) -> f32) -> Floats {
 #[inline(always)]
 fn dot4(mut sum: [i32; LANES], left: [u8; 4], right: &Block) -> [i32; LANES] {
     let left = left.map(i32::from);
-    for (sum, column) in sum.iter_mut().zip(right.0.as_chunks::<4>().0) {
+    for (lane, column) in sum.iter_mut().zip(right.0.as_chunks::<4>().0) {
         let [a, b, c, d] = column.map(i32::from);
-        *sum += (left[0] * a + left[1] * b) + (left[2] * c + left[3] * d);
+        *lane += (left[0] * a + left[1] * b) + (left[2] * c + left[3] * d);
     }
     sum
 }

@@ -14,7 +14,24 @@
 
 #![expect(unsafe_code, reason = "the processor's vector instructions; the argument stands above")]
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, __m256i, __m512, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_add_epi32,
+    _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm_storeu_si128, _mm256_abs_epi8, _mm256_add_epi16,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_castsi256_si128,
+    _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_dpbusd_avx_epi32, _mm256_extracti128_si256,
+    _mm256_fmadd_ps, _mm256_load_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_or_si256,
+    _mm256_packs_epi32, _mm256_packus_epi16, _mm256_permute4x64_epi64, _mm256_round_ps,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm512_abs_epi8,
+    _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
+    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_max_ps, _mm512_min_ps,
+    _mm512_movepi8_mask, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_epi32,
+    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_store_si512, _mm512_storeu_ps,
+    _mm512_storeu_si512, _mm512_sub_ps,
+};
 
 use super::isa::{Block, Floats, Isa, Kernel, LANES, Tile};
 
@@ -79,6 +96,7 @@ impl Avx2<true> {
 
 impl Avx512 {
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "the proof that the instructions are there")]
     fn dot4(self, sum: __m512i, left: [u8; 4], right: &Block) -> __m512i {
         unsafe {
             let left = _mm512_set1_epi32(i32::from_le_bytes(left));
@@ -149,6 +167,10 @@ impl Isa for Avx512 {
         unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), value) }
     }
     #[inline(always)]
+    fn sum_int(self, a: __m512i) -> i32 {
+        unsafe { _mm512_reduce_add_epi32(a) }
+    }
+    #[inline(always)]
     fn to_float(self, a: __m512i) -> __m512 {
         unsafe { _mm512_cvtepi32_ps(a) }
     }
@@ -186,13 +208,12 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn dot_signed(self, sum: __m512i, a: &[i8; Block::BYTES], b: &[i8; Block::BYTES]) -> __m512i {
         unsafe {
-            // The left side of the instruction is unsigned: 128 is added to it, and 128 times the right side taken away.
-            let offset = _mm512_set1_epi8(i8::MIN);
+            // The left side of the instruction is unsigned: signs move to the right side.
             let (a, b) =
                 (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()));
-            let excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, b);
-            let sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(a, offset), b);
-            _mm512_sub_epi32(sum, excess)
+            let zero = _mm512_setzero_si512();
+            let signed = _mm512_mask_sub_epi8(b, _mm512_movepi8_mask(a), zero, b);
+            _mm512_dpbusd_epi32(sum, _mm512_abs_epi8(a), signed)
         }
     }
 }
@@ -218,6 +239,7 @@ macro_rules! both {
 
 impl<const VNNI: bool> Avx2<VNNI> {
     #[inline(always)]
+    #[expect(clippy::unused_self, reason = "the proof that the instructions are there")]
     fn blocks(self, right: &Block) -> [__m256i; 2] {
         let halves: &[[i8; 32]] = right.0.as_chunks().0;
         unsafe {
@@ -306,6 +328,17 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
         unsafe {
             _mm256_storeu_si256(halves[0].as_mut_ptr().cast(), value[0]);
             _mm256_storeu_si256(halves[1].as_mut_ptr().cast(), value[1]);
+        }
+    }
+    #[inline(always)]
+    fn sum_int(self, a: Self::I) -> i32 {
+        unsafe {
+            let eight = _mm256_add_epi32(a[0], a[1]);
+            let halves = (_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+            let four = _mm_add_epi32(halves.0, halves.1);
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b_01_00_11_10>(four));
+            let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b_10_11_00_01>(two));
+            _mm_cvtsi128_si32(one)
         }
     }
     #[inline(always)]

@@ -10,6 +10,7 @@ mod reference;
 mod serve;
 mod shipped;
 mod skip;
+mod sklearn;
 mod support;
 mod surface;
 mod tidy;

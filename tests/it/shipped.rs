@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail like tests")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use semroute::config;
@@ -42,6 +43,14 @@ pub(crate) fn rules() -> String {
 /// Where models are kept and come from on this machine.
 pub(crate) fn fetch_env() -> FetchEnv {
     FetchEnv::from_map(&environment)
+}
+
+/// The interpreter named by the environment, or that of the project's own virtual environment, if it has a package.
+pub(crate) fn python(package: &str) -> Option<String> {
+    let own = Path::new(ROOT).join(".venv/bin/python").to_str().map(str::to_owned);
+    let python = environment("SEMROUTE_TEST_PYTHON").or(own)?;
+    let tried = Command::new(&python).args(["-c", &format!("import {package}")]).output();
+    tried.is_ok_and(|tried| tried.status.success()).then_some(python)
 }
 
 /// The environment of the test process.

@@ -60,8 +60,10 @@ impl Gateway {
         let config = Arc::new(config::load(&file, &env, None).unwrap().config);
 
         let embedder = Words;
-        let vectors = config.examples.iter().map(|example| embedder.embed(&example.text).unwrap());
-        let index = Index::build(vectors.collect());
+        let read = config.examples.iter().map(|example| embedder.embed(&example.text).unwrap());
+        let vectors: Vec<Embedding> = read.collect();
+        let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
+        let index = Index::build(&vectors, config.index).unwrap();
         let snapshot = Arc::new(Snapshot::new(config, index, 1));
         drop(rustls::crypto::ring::default_provider().install_default());
         let app = App::new(gateway::start(embedder, snapshot).unwrap());

@@ -156,8 +156,8 @@ fn step_of<S: Isa>(isa: S, floats: &[Floats]) -> f32 {
 fn query<S: Isa>(isa: S, floats: &[Floats], bytes: &mut [u8]) -> Span {
     let step = step_of(isa, floats);
     let (inverse, middle) = (isa.splat(1.0 / step), isa.splat(MIDDLE));
-    for (lanes, bytes) in floats.iter().zip(bytes.as_chunks_mut().0) {
-        *bytes = isa.to_bytes(isa.mul_add(isa.load(lanes), inverse, middle));
+    for (lanes, out) in floats.iter().zip(bytes.as_chunks_mut().0) {
+        *out = isa.to_bytes(isa.mul_add(isa.load(lanes), inverse, middle));
     }
     Span { low: -MIDDLE * step, step }
 }
@@ -175,8 +175,8 @@ fn key<S: Isa>(isa: S, floats: &[Floats], token: usize, keys: &mut Panels) {
     let step = step_of(isa, floats);
     let (inverse, middle) = (isa.splat(1.0 / step), isa.splat(MIDDLE));
     let mut sum = isa.splat(0.0);
-    let blocks = &mut keys.blocks[panel * keys.depth / 4..];
-    for (lanes, blocks) in floats.iter().zip(blocks.chunks_exact_mut(LANES / 4)) {
+    let panel_blocks = &mut keys.blocks[panel * keys.depth / 4..];
+    for (lanes, blocks) in floats.iter().zip(panel_blocks.chunks_exact_mut(LANES / 4)) {
         let whole = isa.round(isa.mul(isa.load(lanes), inverse));
         sum = isa.add(sum, whole);
         let bytes = isa.to_bytes(isa.add(whole, middle)).map(|byte| byte.wrapping_sub(64));
@@ -200,12 +200,12 @@ fn values<S: Isa>(isa: S, rows: [&[Floats]; 4], quad: usize, room: &mut Room) {
         }
         room.inverses[panel][lane] = *inverse;
     }
-    let blocks = room.values.blocks.chunks_exact_mut(room.values.depth / 4);
-    for (panel, blocks) in blocks.enumerate() {
+    let panels = room.values.blocks.chunks_exact_mut(room.values.depth / 4);
+    for (panel, blocks) in panels.enumerate() {
         let mut ints = [isa.zero(); 4];
-        for ((row, inverse), ints) in rows.iter().zip(inverses).zip(&mut ints) {
+        for ((row, inverse), out) in rows.iter().zip(inverses).zip(&mut ints) {
             if let Some(lanes) = row.get(panel) {
-                *ints = isa.to_int(isa.mul(isa.load(lanes), isa.splat(inverse)));
+                *out = isa.to_int(isa.mul(isa.load(lanes), isa.splat(inverse)));
             }
         }
         blocks[quad] = isa.interleave(ints);
@@ -228,17 +228,17 @@ impl Kernel for Weigh<'_> {
         let width = self.inverses.len() * LANES;
         let rows = self.scores.chunks_exact(width).zip(self.weights.chunks_exact_mut(width));
         for ((scores, weights), span) in rows.zip(self.spans) {
-            let (scores, weights) = (scores.as_chunks().0, weights.as_chunks_mut().0);
+            let (scores, bytes) = (scores.as_chunks().0, weights.as_chunks_mut().0);
             let mut highest = isa.splat(NEVER);
             for lanes in scores {
                 highest = isa.max(highest, isa.load(lanes));
             }
             let shift = isa.splat(STRONGEST - isa.largest(highest));
             let mut sum = isa.splat(0.0);
-            for ((lanes, inverse), weights) in scores.iter().zip(self.inverses).zip(weights) {
+            for ((lanes, inverse), byte) in scores.iter().zip(self.inverses).zip(bytes) {
                 let weight = curves::exp2(isa, isa.add(isa.load(lanes), shift));
                 sum = isa.mul_add(weight, isa.load(inverse), sum);
-                *weights = isa.to_bytes(weight);
+                *byte = isa.to_bytes(weight);
             }
             *span = Span { low: 0.0, step: 1.0 / isa.sum(sum).max(STEP_MIN) };
         }

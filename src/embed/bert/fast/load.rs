@@ -109,59 +109,65 @@ impl Loader<'_> {
     }
 
     fn layer(&mut self, number: usize, norm: Norm) -> Result<Layer, WeightsError> {
-        let Shape { width, inner, .. } = *self.shape;
         let name = format!("encoder.layer.{number}");
         let middle_norm = self.norm(&format!("{name}.attention.output.LayerNorm"))?;
-        let none = || Panels::new(0);
         let mut layer = Layer {
             norm,
-            joined: none(),
-            mixed: none(),
+            joined: Panels::new(0),
+            mixed: Panels::new(0),
             middle_norm,
-            widen: none(),
-            narrow: none(),
+            widen: Panels::new(0),
+            narrow: Panels::new(0),
         };
-
-        let taper = layer.norm.fit(&self.scratch.hidden);
-        let inputs = Inputs { offset: layer.norm.offset.as_flattened(), taper: &taper };
-        layer.joined = Panels::new(width);
-        // Scores are powers of two, and grow with the root of a head's width: both are made good here.
-        let factor = std::f32::consts::LOG2_E / to_f32(width / self.shape.heads).sqrt();
-        for (part, factor) in [("query", factor), ("key", 1.0), ("value", 1.0)] {
-            let part = format!("{name}.attention.self.{part}");
-            self.linear(&part, (width, width), factor, inputs, &mut layer.joined)?;
-        }
-        let part = format!("{name}.attention.output.dense");
-        layer.mixed = Panels::new(width);
-        self.linear(&part, (width, width), 1.0, Inputs::default(), &mut layer.mixed)?;
-        self.scratch.normalise(self.simd, &layer.norm);
-        layer.attend(self.simd, self.heads(), &mut self.scratch);
-
-        let taper = layer.middle_norm.fit(&self.scratch.hidden);
-        let inputs = Inputs { offset: layer.middle_norm.offset.as_flattened(), taper: &taper };
-        layer.widen = Panels::new(width);
-        let part = format!("{name}.intermediate.dense");
-        self.linear(&part, (inner, width), 1.0, inputs, &mut layer.widen)?;
-        layer.narrow = Panels::new(inner);
-        let part = format!("{name}.output.dense");
-        self.linear(&part, (width, inner), 1.0, Inputs::default(), &mut layer.narrow)?;
-        self.scratch.normalise(self.simd, &layer.middle_norm);
-        layer.feed(self.simd, &mut self.scratch);
+        self.attention(&name, &mut layer)?;
+        self.feed_forward(&name, &mut layer)?;
         Ok(layer)
     }
 
-    fn linear(
-        &mut self,
-        name: &str,
-        (outputs, depth): (usize, usize),
-        factor: f32,
-        inputs: Inputs<'_>,
-        panels: &mut Panels,
-    ) -> Result<(), WeightsError> {
-        let weights = self.weights.floats(&format!("{name}.weight"), &[outputs, depth])?;
-        let bias = self.weights.floats(&format!("{name}.bias"), &[outputs])?;
-        panels.push(Linear { weights: &weights, bias: &bias, factor }, inputs);
+    fn attention(&mut self, name: &str, layer: &mut Layer) -> Result<(), WeightsError> {
+        let width = self.shape.width;
+        let part = |part: &str| format!("{name}.attention.{part}");
+        let taper = layer.norm.fit(&self.scratch.hidden);
+        let inputs = Inputs { offset: layer.norm.offset.as_flattened(), taper: &taper };
+        // Scores are exponents of two, and grow with the root of a head's width: queries make good for both.
+        let factor = std::f32::consts::LOG2_E / to_f32(self.heads().width).sqrt();
+        let parts =
+            [(part("self.query"), factor), (part("self.key"), 1.0), (part("self.value"), 1.0)];
+        layer.joined = self.panels(&parts, [width, width], inputs)?;
+        let mixed = [(part("output.dense"), 1.0)];
+        layer.mixed = self.panels(&mixed, [width, width], Inputs::default())?;
+        self.scratch.normalise(self.simd, &layer.norm);
+        layer.attend(self.simd, self.heads(), &mut self.scratch);
         Ok(())
+    }
+
+    fn feed_forward(&mut self, name: &str, layer: &mut Layer) -> Result<(), WeightsError> {
+        let Shape { width, inner, .. } = *self.shape;
+        let taper = layer.middle_norm.fit(&self.scratch.hidden);
+        let inputs = Inputs { offset: layer.middle_norm.offset.as_flattened(), taper: &taper };
+        let widen = [(format!("{name}.intermediate.dense"), 1.0)];
+        layer.widen = self.panels(&widen, [inner, width], inputs)?;
+        let narrow = [(format!("{name}.output.dense"), 1.0)];
+        layer.narrow = self.panels(&narrow, [width, inner], Inputs::default())?;
+        self.scratch.normalise(self.simd, &layer.middle_norm);
+        layer.feed(self.simd, &mut self.scratch);
+        Ok(())
+    }
+
+    /// Linear layers side by side, each with what its outputs are multiplied by.
+    fn panels(
+        &mut self,
+        parts: &[(String, f32)],
+        [outputs, depth]: [usize; 2],
+        inputs: Inputs<'_>,
+    ) -> Result<Panels, WeightsError> {
+        let mut panels = Panels::new(depth);
+        for (name, factor) in parts {
+            let weights = self.weights.floats(&format!("{name}.weight"), &[outputs, depth])?;
+            let bias = self.weights.floats(&format!("{name}.bias"), &[outputs])?;
+            panels.push(Linear { weights: &weights, bias: &bias, factor: *factor }, inputs);
+        }
+        Ok(panels)
     }
 }
 

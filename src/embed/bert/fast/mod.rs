@@ -104,7 +104,7 @@ impl Encoder {
             let step = self.words.steps.get(id).ok_or(NoPlace)?;
             let bytes = &self.words.bytes[id * width..(id + 1) * width];
             let parts = bytes.iter().zip(position);
-            hidden.extend(parts.map(|(byte, position)| f32::from(*byte) * step + position));
+            hidden.extend(parts.map(|(byte, place)| f32::from(*byte) * step + place));
         }
         Ok(())
     }

@@ -42,29 +42,28 @@ impl Panels {
     /// Adds a layer's outputs as columns; their number is a multiple of [`LANES`].
     pub(super) fn push(&mut self, linear: Linear<'_>, inputs: Inputs<'_>) {
         let panels = linear.weights.chunks_exact(LANES * self.depth);
-        let mut row = vec![0.0; self.depth];
-        for (weights, biases) in panels.zip(linear.bias.as_chunks::<LANES>().0) {
+        for (outputs, biases) in panels.zip(linear.bias.as_chunks::<LANES>().0) {
             let first = self.blocks.len();
             self.blocks.resize(first + self.depth / 4, Block::ZERO);
             let mut columns = Columns::ZERO;
-            for (lane, (weights, bias)) in weights.chunks_exact(self.depth).zip(biases).enumerate()
-            {
-                let extra = dot(weights, inputs.offset);
-                for (out, weight) in row.iter_mut().zip(weights) {
-                    *out = weight * linear.factor;
-                }
-                for (out, taper) in row.iter_mut().zip(inputs.taper) {
-                    *out *= taper;
-                }
+            for (lane, weights) in outputs.chunks_exact(self.depth).enumerate() {
+                let row = as_read(weights, linear.factor, inputs.taper);
                 let step = step_of(&row);
                 let sum = fill(&mut self.blocks[first..], lane, &row, step);
                 columns.scale[lane] = step;
                 columns.tilt[lane] = step * super::to_f32(sum);
-                columns.bias[lane] = (bias + extra) * linear.factor;
+                columns.bias[lane] = (biases[lane] + dot(weights, inputs.offset)) * linear.factor;
             }
             self.columns.push(columns);
         }
     }
+}
+
+/// An output's weights, as they multiply tapered inputs.
+fn as_read(weights: &[f32], factor: f32, taper: &[f32]) -> Vec<f32> {
+    let mut row: Vec<f32> = weights.iter().map(|weight| weight * factor).collect();
+    row.iter_mut().zip(taper).for_each(|(weight, taper)| *weight *= taper);
+    row
 }
 
 /// The smallest step with which the weights, and four of them together, stay in bounds.
@@ -88,8 +87,8 @@ fn step_of(weights: &[f32]) -> f32 {
 fn fill(blocks: &mut [Block], lane: usize, weights: &[f32], step: f32) -> i32 {
     let inverse = 1.0 / step;
     let mut sum = 0;
-    for (block, weights) in blocks.iter_mut().zip(weights.as_chunks::<4>().0) {
-        let whole = weights.map(|weight| nearest(weight * inverse));
+    for (block, quad) in blocks.iter_mut().zip(weights.as_chunks::<4>().0) {
+        let whole = quad.map(|weight| nearest(weight * inverse));
         sum += whole.iter().sum::<i32>();
         block.0.as_chunks_mut::<4>().0[lane] = whole.map(|w| w.to_le_bytes()[0].cast_signed());
     }

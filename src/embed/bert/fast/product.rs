@@ -104,13 +104,13 @@ impl Product<'_> {
     ) {
         let columns = &self.panels.columns[place.1..][..extent.1];
         let spans = &self.rows.spans[place.0..][..extent.0];
-        for (row, (span, sums)) in (place.0..).zip(spans.iter().zip(sums)) {
+        for (row, (span, row_sums)) in (place.0..).zip(spans.iter().zip(sums)) {
             let (low, step) = (isa.splat(span.low), isa.splat(span.step));
-            let out = &mut self.out[row * self.stride + place.1 * LANES..][..extent.1 * LANES];
-            let out = out.as_chunks_mut::<LANES>().0;
-            for ((column, sums), out) in columns.iter().zip(sums).zip(out) {
+            let row_out = &mut self.out[row * self.stride + place.1 * LANES..][..extent.1 * LANES];
+            let panels = columns.iter().zip(row_sums).zip(row_out.as_chunks_mut().0);
+            for ((column, panel_sums), out) in panels {
                 let base = isa.mul_add(low, isa.load(&column.tilt), isa.load(&column.bias));
-                let sum = isa.mul(isa.to_float(isa.load_int(sums)), step);
+                let sum = isa.mul(isa.to_float(isa.load_int(panel_sums)), step);
                 let value = isa.mul_add(sum, isa.load(&column.scale), base);
                 let value = match self.then {
                     Then::Keep => value,
@@ -183,14 +183,14 @@ fn exactly<S: Isa, const R: usize, const P: usize>(
         std::array::from_fn(|panel| &blocks[panel * 2 * steps..].as_chunks().0[..steps]);
     let mut tile = [[isa.zero(); P]; R];
     for step in 0..steps {
-        for (row, sums) in rows.iter().zip(&mut tile) {
-            for (panel, sum) in panels.iter().zip(sums) {
+        for (row, row_sums) in rows.iter().zip(&mut tile) {
+            for (panel, sum) in panels.iter().zip(row_sums) {
                 *sum = isa.dot8(*sum, &row[step], &panel[step]);
             }
         }
     }
-    for (tile, sums) in tile.iter().zip(sums) {
-        for (sum, out) in tile.iter().zip(sums) {
+    for (row_sums, row_out) in tile.iter().zip(sums) {
+        for (sum, out) in row_sums.iter().zip(row_out) {
             isa.store_int(*sum, out);
         }
     }

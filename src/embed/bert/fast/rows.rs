@@ -59,11 +59,11 @@ fn normalise<S: Isa>(isa: S, norm: &Norm, hidden: &mut [Floats], tapered: &mut [
     let inverse = isa.splat(1.0 / (variance + norm.epsilon).sqrt());
     let mean = isa.splat(mean);
     let constants = norm.gain.iter().zip(&norm.offset).zip(&norm.tapered);
-    for ((lanes, tapered), ((gain, offset), taper)) in hidden.iter_mut().zip(tapered).zip(constants)
-    {
+    let outputs = hidden.iter_mut().zip(tapered);
+    for ((lanes, tapered_lanes), ((gain, offset), taper)) in outputs.zip(constants) {
         let even = isa.mul(isa.sub(isa.load(lanes), mean), inverse);
         isa.store(isa.mul_add(even, isa.load(gain), isa.load(offset)), lanes);
-        isa.store(isa.mul(even, isa.load(taper)), tapered);
+        isa.store(isa.mul(even, isa.load(taper)), tapered_lanes);
     }
 }
 
@@ -100,8 +100,8 @@ fn to_bytes<S: Isa>(isa: S, floats: &[Floats], bytes: &mut [u8]) -> Span {
     let (low, high) = (isa.smallest(low), isa.largest(high));
     let step = ((high - low) / BYTE_MAX).max(STEP_MIN);
     let (inverse, shift) = (isa.splat(1.0 / step), isa.splat(-low / step));
-    for (lanes, bytes) in floats.iter().zip(bytes.as_chunks_mut().0) {
-        *bytes = isa.to_bytes(isa.mul_add(isa.load(lanes), inverse, shift));
+    for (lanes, out) in floats.iter().zip(bytes.as_chunks_mut().0) {
+        *out = isa.to_bytes(isa.mul_add(isa.load(lanes), inverse, shift));
     }
     Span { low, step }
 }
@@ -118,16 +118,16 @@ impl Kernel for Mean<'_> {
     #[inline(always)]
     fn run<S: Isa>(self, isa: S) {
         let width = self.mean.len();
-        let mean = self.mean.as_chunks_mut::<LANES>().0;
+        let columns = self.mean.as_chunks_mut::<LANES>().0;
         let share = isa.splat(1.0 / super::to_f32((self.hidden.len() / width).max(1)));
-        for (column, mean) in mean.iter_mut().enumerate() {
+        for (column, out) in columns.iter_mut().enumerate() {
             let mut sum = isa.splat(0.0);
             for row in self.hidden.chunks_exact(width) {
                 if let Some(lanes) = row.as_chunks().0.get(column) {
                     sum = isa.add(sum, isa.load(lanes));
                 }
             }
-            isa.store(isa.mul(sum, share), mean);
+            isa.store(isa.mul(sum, share), out);
         }
     }
 }
