@@ -70,14 +70,27 @@ pub fn load_brain(
     let embedder = load_embedder(&config.embedder.model, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
     let features = read_texts(&embedder, &texts, env, on_progress)?;
+    let graph = vectors_folder(&env.cache).join("examples.graph");
+    let snapshot = fit_snapshot(config, &features, embedder.stops(), &graph)?;
+    Ok(Brain { embedder, snapshot: Arc::new(snapshot) })
+}
+
+/// Fits what decides to a configuration's examples, given what an embedder with these stops sees in each of them. A graph,
+/// where one is worth drawing, is kept in the file `graph`.
+///
+/// # Errors
+/// When an example cannot be compared with the others.
+pub fn fit_snapshot(
+    config: Arc<Config>,
+    features: &[Features],
+    stops: &[usize],
+    graph: &Path,
+) -> Result<Snapshot, IndexError> {
     let features: Vec<&[f32]> = features.iter().map(Features::as_slice).collect();
     let labels = labels(&config);
-    let (space, places) =
-        Space::fit(&features, embedder.stops(), &labels, config.query_types.len());
-    let graph = vectors_folder(&env.cache).join("examples.graph");
-    let index = Index::open(&places, config.index, &graph)?;
-    let snapshot = Arc::new(Snapshot::new(config, space, index, FIRST_GENERATION));
-    Ok(Brain { embedder, snapshot })
+    let (space, places) = Space::fit(&features, stops, &labels, config.query_types.len());
+    let index = Index::open(&places, config.index, graph)?;
+    Ok(Snapshot::new(config, space, index, FIRST_GENERATION))
 }
 
 /// The place of each example's query type in the configuration.

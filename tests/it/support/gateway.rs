@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use semroute::classify::Snapshot;
 use semroute::embed::{EmbedError, Embedder, Embedding, Features};
 use semroute::http::{App, Startup, serve_admin, serve_data};
-use semroute::index::Index;
 use semroute::{config, gateway};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -60,11 +58,12 @@ impl Gateway {
         let config = Arc::new(config::load(&file, &env, None).unwrap().config);
 
         let embedder = Words;
-        let read = config.examples.iter().map(|example| embedder.embed(&example.text).unwrap());
-        let vectors: Vec<Embedding> = read.collect();
-        let vectors: Vec<&[f32]> = vectors.iter().map(Embedding::as_slice).collect();
-        let index = Index::build(&vectors, config.index).unwrap();
-        let snapshot = Arc::new(Snapshot::new(config, index, 1));
+        let read =
+            config.examples.iter().map(|example| embedder.read_fully(&example.text).unwrap());
+        let features: Vec<Features> = read.collect();
+        let graph = folder.path().join("examples.graph");
+        let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
+        let snapshot = Arc::new(snapshot);
         drop(rustls::crypto::ring::default_provider().install_default());
         let app = App::new(gateway::start(embedder, snapshot).unwrap());
         let stop = CancellationToken::new();
