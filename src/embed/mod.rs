@@ -1,21 +1,30 @@
 //! The local model that reads prompts: text to a unit vector, no network.
 //!
-//! Libraries for tensors are named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes milliseconds
-//! of pure computation and must not hold up anybody's socket.
+//! Libraries for tensors are named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes
+//! milliseconds of pure computation and must not hold up anybody's socket. A glance (`table` and `ngrams`) takes microseconds
+//! and needs no thread.
 
 mod bert;
+mod distill;
 pub mod fetch;
 pub mod manifest;
+mod ngrams;
 mod reader;
+mod table;
 mod vectors;
+mod wordpiece;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
 pub use bert::{Bert, LoadError, Reference, WeightsError};
+pub use distill::distill;
+pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
 pub use reader::{Reader, ReaderLimits};
+pub use table::{DIMENSIONS, StaticTable, TableError};
 pub use vectors::{OnProgress, on_one_core, read_examples};
+pub use wordpiece::{Marks, VocabularyError, WordPiece};
 
 /// A text as a direction: a vector of length 1, finite in every component.
 #[derive(Debug, Clone, PartialEq)]

@@ -163,7 +163,7 @@ fn files() -> (ModelFiles, Model) {
 /// The taps of a text, in floats.
 fn floats(reference: &Reference, text: &str) -> Vec<Embedding> {
     let mut taps = Vec::new();
-    let ids = brain().embedder.tokens(text).unwrap();
+    let ids = brain().embedder.tokens(text);
     let ran = reference.forward(&ids, &mut |layer, view| {
         if [4, 6].contains(&layer) {
             taps.push(Embedding::new(view).unwrap());

@@ -15,7 +15,6 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokenizers::Tokenizer;
 
 use self::fast::{Encoder, Scratch};
 pub use self::reference::Reference;
@@ -23,6 +22,7 @@ use self::shape::Shape;
 pub use self::weights::WeightsError;
 use super::fetch::ModelFiles;
 use super::manifest::Model;
+use super::wordpiece::{Marks, VocabularyError, WordPiece};
 use super::{EmbedError, Embedder, Embedding, Features};
 use crate::simd::Simd;
 
@@ -37,7 +37,7 @@ const TAIL_TOKENS: usize = 48;
 /// A loaded model.
 pub struct Bert {
     encoder: Encoder,
-    tokenizer: Tokenizer,
+    vocabulary: WordPiece,
     prefix: String,
     /// Layers, counted from 1, whose view is kept. A middle one knows what kind of task a text is, the last one what it is
     /// about; reading may stop at any of them.
@@ -79,12 +79,13 @@ pub enum LoadError {
         source: serde_json::Error,
     },
     /// The tokenizer cannot be read.
-    #[error("cannot read the tokenizer `{path}`: {reason}; run `semroute models verify`")]
+    #[error("cannot use the tokenizer `{path}`; run `semroute models verify`")]
     Tokenizer {
         /// The file.
         path: String,
-        /// In the tokenizer's words.
-        reason: String,
+        /// What is wrong with it.
+        #[source]
+        source: VocabularyError,
     },
 }
 
@@ -101,7 +102,7 @@ impl Bert {
         let cut = format!("{HEAD_TOKENS}+{TAIL_TOKENS}");
         Ok(Self {
             encoder,
-            tokenizer: load_tokenizer(&files.tokenizer)?,
+            vocabulary: read_vocabulary(&files.tokenizer)?,
             prefix: prefix.clone(),
             stops: (1..=taps.len()).map(|taps| taps * shape.width).collect(),
             fingerprint: format!("{hash}/{SCHEME}/{pooling:?}/{taps:?}/{cut}/{prefix}"),
@@ -110,26 +111,19 @@ impl Bert {
         })
     }
 
-    /// The ids of a text, cut to the head and the tail of what the model reads.
-    ///
-    /// # Errors
-    /// When the tokenizer fails.
-    pub fn tokens(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+    /// The ids of a text between the model's marks, cut to the head and the tail of what the model reads.
+    #[must_use]
+    pub fn tokens(&self, text: &str) -> Vec<u32> {
         let text = match self.prefix.as_str() {
             "" => Cow::Borrowed(text),
             prefix => Cow::Owned(format!("{prefix}{text}")),
         };
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, true)
-            .map_err(|error| EmbedError::Model { reason: error.to_string() })?;
-        let ids = encoding.get_ids();
-        match (ids.get(..HEAD_TOKENS), ids.len().checked_sub(TAIL_TOKENS)) {
-            (Some(head), Some(tail)) if tail > HEAD_TOKENS => {
-                Ok([head, ids.get(tail..).unwrap_or_default()].concat())
-            }
-            (Some(_) | None, Some(_) | None) => Ok(ids.to_vec()),
-        }
+        let Marks { start, end, .. } = self.vocabulary.marks();
+        let mut ids = Vec::with_capacity(HEAD_TOKENS + TAIL_TOKENS);
+        self.vocabulary.ids_at_ends(&text, HEAD_TOKENS - 1, TAIL_TOKENS - 1, &mut ids);
+        ids.insert(0, start);
+        ids.push(end);
+        ids
     }
 
     /// The bare forward pass over tokens; `enough` may end it as in [`Embedder::read`].
@@ -172,7 +166,7 @@ impl Embedder for Bert {
         text: &str,
         enough: &mut dyn FnMut(&[f32]) -> bool,
     ) -> Result<Features, EmbedError> {
-        self.forward(&self.tokens(text)?, enough)
+        self.forward(&self.tokens(text), enough)
     }
 
     fn fingerprint(&self) -> &str {
@@ -197,11 +191,7 @@ impl LoadError {
     }
 }
 
-fn load_tokenizer(path: &Path) -> Result<Tokenizer, LoadError> {
-    let failed = |reason: String| LoadError::Tokenizer { path: path.display().to_string(), reason };
-    let mut tokenizer = Tokenizer::from_file(path).map_err(|error| failed(error.to_string()))?;
-    // The published file pads every text to 128 tokens, which costs 70 ms for "hi", and cuts off the end of long ones.
-    tokenizer.with_padding(None);
-    tokenizer.with_truncation(None).map_err(|error| failed(error.to_string()))?;
-    Ok(tokenizer)
+fn read_vocabulary(path: &Path) -> Result<WordPiece, LoadError> {
+    WordPiece::from_json(&read(path)?)
+        .map_err(|source| LoadError::Tokenizer { path: path.display().to_string(), source })
 }

@@ -10,6 +10,9 @@ use crate::embed::EmbedError;
 use crate::embed::fetch::ModelFiles;
 use crate::embed::manifest::{Model, Pooling};
 
+/// The place of a text's first token, behind the mark that begins a text.
+const AFTER_THE_MARK: u32 = 1;
+
 /// A BERT encoder whose layers can be looked at one after the other.
 pub struct Reference {
     words: Embedding,
@@ -78,12 +81,28 @@ impl Reference {
         self.run(ids, go_on).map_err(|error| EmbedError::Model { reason: error.to_string() })
     }
 
+    /// What the embedding layer makes of tokens that stand alone, one after the other; no layer mixes them.
+    ///
+    /// # Errors
+    /// When candle fails.
+    pub fn lone(&self, ids: &[u32]) -> std::result::Result<Vec<f32>, EmbedError> {
+        let views = || {
+            let ids = Tensor::new(ids, &Device::Cpu)?;
+            let first = Tensor::full(AFTER_THE_MARK, ids.shape(), &Device::Cpu)?;
+            self.embed(&ids, &first)?.flatten_all()?.to_vec1()
+        };
+        views().map_err(|error: candle_core::Error| EmbedError::Model { reason: error.to_string() })
+    }
+
+    fn embed(&self, ids: &Tensor, places: &Tensor) -> Result<Tensor> {
+        let (words, types) = (self.words.forward(ids)?, self.types.forward(&ids.zeros_like()?)?);
+        self.norm.forward(&((words + types)? + self.positions.forward(places)?)?)
+    }
+
     fn run(&self, ids: &[u32], go_on: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<()> {
         let ids = Tensor::new(ids, &Device::Cpu)?;
         let places = Tensor::arange(0, u32::try_from(ids.elem_count())?, &Device::Cpu)?;
-        let (words, types) = (self.words.forward(&ids)?, self.types.forward(&ids.zeros_like()?)?);
-        let mut hidden = ((words + types)? + self.positions.forward(&places)?)?;
-        hidden = self.norm.forward(&hidden)?;
+        let mut hidden = self.embed(&ids, &places)?;
         for (number, layer) in (1..).zip(&self.layers) {
             hidden = layer.forward(&hidden)?;
             let view = match self.pooling {
