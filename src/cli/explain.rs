@@ -41,7 +41,11 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
     let turns = args.after.iter().map(String::as_str).chain([prompt]);
     let messages: Vec<Value> = turns.map(|turn| json!({"role": "user", "content": turn})).collect();
     let receipt = served.explain(&Value::Array(messages))?;
-    Ok(receipt.explain())
+    let mut explained = receipt.explain();
+    if let Some(explained) = explained.as_object_mut() {
+        explained.insert("texts".to_owned(), receipt.texts());
+    }
+    Ok(explained)
 }
 
 /// The configuration as `serve` would use it: with no provider key set, the sandbox answers.
@@ -99,8 +103,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
 
 /// What was read, part by part, when there is more than the turn itself.
 fn write_read(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
-    let part =
-        |name: &str| explained.pointer(&format!("/prompt/{name}/text")).and_then(Value::as_str);
+    let part = |name: &str| explained.pointer(&format!("/texts/{name}")).and_then(Value::as_str);
     let language = explained.pointer("/prompt/language").and_then(Value::as_str);
     writeln!(out, "language    {}", language.unwrap_or("-"))?;
     let shown = [("earlier", "follows"), ("instruction", "instruction"), ("payload", "pasted")];

@@ -3,6 +3,7 @@
 mod failover;
 mod fetch;
 mod http;
+mod judged;
 mod main_job;
 mod openai;
 mod process;

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
+use std::sync::Arc;
+
 use semroute::chat::Prompt;
+use semroute::config::{Config, IndexKind};
 use semroute::embed::fetch::{self, ModelFiles};
 use semroute::embed::manifest::{Manifest, Model};
 use semroute::embed::{Bert, Embedder, Embedding, Features, Reference};
+use semroute::gateway::{self, Brain};
 use semroute::simd::Simd;
 use serde_json::Value;
 
-use crate::shipped::{brain, fetch_env};
+use crate::shipped::{brain, config, fetch_env};
 
 /// Made by sentence-transformers; the file says with which versions.
 const REFERENCE: &str = include_str!("../golden/minilm_reference.json");
@@ -130,7 +134,15 @@ fn a_prompt_is_nearest_to_itself_and_nearer_to_its_own_kind() {
 
 #[test]
 fn the_shipped_examples_are_found_through_the_graph() {
-    let index = brain().snapshot.index();
+    let Brain { embedder, .. } = brain();
+    let config = Config { index: IndexKind::Hnsw, ..config() };
+    let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
+    let features = gateway::read_texts(embedder, &texts, &fetch_env(), &mut |_, _| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let graph = folder.path().join("examples.graph");
+    let snapshot =
+        gateway::fit_snapshot(Arc::new(config), &features, embedder.stops(), &graph).unwrap();
+    let index = snapshot.index();
     assert!(index.uses_graph(), "{index:?}");
     assert!(index.recall() >= 0.98, "{}", index.recall());
 }

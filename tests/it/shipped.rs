@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use semroute::config;
+use semroute::config::{self, Config};
 use semroute::embed::fetch::FetchEnv;
 use semroute::gateway::{self, Brain};
 
@@ -24,11 +24,15 @@ pub(crate) fn brain() -> &'static Brain {
 }
 
 fn load() -> Brain {
+    gateway::load_brain(Arc::new(config()), &fetch_env(), &mut |_, _| {})
+        .expect("the model can be had")
+}
+
+/// The shipped rules, checked.
+pub(crate) fn config() -> Config {
     let rules = Path::new(ROOT).join("rules/semroute.yaml");
     let no_keys = |_: &str| None;
-    let loaded = config::load(&rules, &no_keys, None).expect("the shipped rules are good");
-    gateway::load_brain(Arc::new(loaded.config), &fetch_env(), &mut |_, _| {})
-        .expect("the model can be had")
+    config::load(&rules, &no_keys, None).expect("the shipped rules are good").config
 }
 
 /// The text of the shipped rules, fit to be changed and to lie in any folder.
