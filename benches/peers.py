@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 TOKENS = (16, 64, 256)
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 0.6
 
 
