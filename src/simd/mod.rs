@@ -1,6 +1,6 @@
 //! Arithmetic on many numbers at once, with the best instructions that the processor has.
 //!
-//! A computation is a [`Kernel`], written once over the lanes of [`isa`] and compiled for each instruction set; [`Simd::run`]
+//! A computation is a `Kernel`, written once over the lanes of `isa` and compiled for each instruction set; `Simd::run`
 //! picks the one to run. All of them give the same vectors up to the rounding of floats.
 
 mod dots;
