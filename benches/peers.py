@@ -4,7 +4,7 @@
     cargo build --release
     .venv-peers/bin/python benches/peers.py target/release/semroute MODEL_FOLDER
 
-MODEL_FOLDER holds model.safetensors and config.json (`semroute models path` says where). The graph is written here from the
+MODEL_FOLDER holds model.safetensors and config.json (`semroute models verify` says where). The graph is written here from the
 weights, with onnxruntime's own fused operators, and quantised by its own tool: per channel, dynamic. Prints one JSON object.
 """
 

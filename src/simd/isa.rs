@@ -21,7 +21,7 @@ impl Block {
 
 /// What four products may add up to, so that sixteen bits hold them: the largest byte of the left side times the sum of those
 /// four weights that have one sign.
-pub(crate) const QUAD_MAX: i32 = i16::MAX as i32;
+pub(crate) const LARGEST_PAIR_SUM: i32 = i16::MAX as i32;
 
 /// An instruction set. A value of such a type is the proof that this processor has it.
 pub(crate) trait Isa: Copy {
@@ -63,7 +63,7 @@ pub(crate) trait Isa: Copy {
 
     /// Adds to each lane the products of eight bytes with that lane's columns in two blocks.
     ///
-    /// Exact if no four products of one sign exceed [`QUAD_MAX`], for the bytes 0, 1, 4 and 5 and for the bytes 2, 3, 6 and 7.
+    /// Exact if no four products of one sign exceed [`LARGEST_PAIR_SUM`], for the bytes 0, 1, 4 and 5 and for the bytes 2, 3, 6 and 7.
     #[expect(
         clippy::trivially_copy_pass_by_ref,
         reason = "a value would come in one register, and spreading its halves costs the busiest unit"

@@ -9,7 +9,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use isa::{Block, Floats, Isa, Kernel, LANES, QUAD_MAX, Tile};
+pub(crate) use isa::{Block, Floats, Isa, Kernel, LANES, LARGEST_PAIR_SUM, Tile};
 use portable::Portable;
 pub(crate) use portable::nearest;
 

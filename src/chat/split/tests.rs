@@ -37,7 +37,7 @@ fn marked_text_is_told_from_the_instruction() {
         "Answer from the article.\n\nArticle: PASTED\n\nQuestion: who was heard?",
         Some(["Answer from the article.\n\nArticle", "Question: who was heard?"]),
     );
-    check("Text: PASTED\nTL;DR:", None);
+    check("Text: PASTED\nTL;DR:", Some(["Text", "TL;DR:"]));
 }
 
 #[test]

@@ -6,6 +6,8 @@
 mod fast;
 mod reference;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use std::borrow::Cow;

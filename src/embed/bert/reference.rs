@@ -50,7 +50,11 @@ impl Reference {
         load().map_err(|source| LoadError::weights(&files.weights, source))
     }
 
-    fn from_tensors(shape: &Shape, pooling: Pooling, tensors: &VarBuilder<'_>) -> Result<Self> {
+    pub(super) fn from_tensors(
+        shape: &Shape,
+        pooling: Pooling,
+        tensors: &VarBuilder<'_>,
+    ) -> Result<Self> {
         let (width, epsilon) = (shape.width, f64::from(shape.epsilon));
         let from = tensors.pp("embeddings");
         let layer =

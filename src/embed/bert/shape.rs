@@ -29,12 +29,12 @@ pub(super) struct Shape {
     pub(super) epsilon: f32,
     /// Read only so that another activation is refused.
     #[serde(rename = "hidden_act")]
-    _activation: Activation,
+    pub(super) _activation: Activation,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Activation {
+pub(super) enum Activation {
     Gelu,
 }
 

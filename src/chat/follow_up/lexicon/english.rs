@@ -102,11 +102,11 @@ pub(super) const SOURCE: Source = Source {
         ),
         (
             Kinds::TIME,
-            "week month year weekend morning afternoon evening night summer winter spring autumn fall time day today tonight \
+            "week month year days weeks months years weekend morning afternoon evening night summer winter spring autumn fall time day today tonight \
              season quarter monday tuesday wednesday thursday friday saturday sunday",
         ),
         (Kinds::NUMBER, "one two three four five six seven eight nine ten b c d"),
-        (Kinds::TRAILS, "there so one then"),
+        (Kinds::TRAILS, "there here so one then"),
         (Kinds::TIES, "of between in on for about behind"),
         (
             Kinds::STATED,

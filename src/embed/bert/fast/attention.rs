@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::curves;
-use super::product::{Columns, Panels, Product, Rows, Span, Then};
+use super::product::{Columns, Onto, Out, Panels, Product, Rows, Span, Then};
 use crate::simd::{Block, Floats, Isa, Kernel, LANES, Simd};
 
 /// Largest magnitude of a byte of a query, a key or a value: four products of such bytes by ones up to 127 fit 16 bits.
@@ -83,9 +83,12 @@ impl Room {
         simd.run(Product {
             rows: Rows { bytes: queries, spans: &self.query_spans[rows] },
             panels: &self.keys,
-            out: &mut self.scores,
-            stride: padded,
-            then: Then::Keep,
+            out: Out {
+                floats: &mut self.scores,
+                stride: padded,
+                onto: Onto::Bias,
+                then: Then::Keep,
+            },
         });
         simd.run(Weigh {
             scores: &mut self.scores[..count * padded],
@@ -99,9 +102,7 @@ impl Room {
                 spans: &self.weight_spans[..count],
             },
             panels: &self.values,
-            out,
-            stride,
-            then: Then::Keep,
+            out: Out { floats: out, stride, onto: Onto::Bias, then: Then::Keep },
         });
     }
 }

@@ -26,7 +26,7 @@ const TAPER_STEPS: f32 = 8.0;
 /// Rows of the word table that are read at a time.
 const WORDS_AT_A_TIME: usize = 2_048;
 /// Largest magnitude of a byte of the word table.
-const WORD_MAX: f32 = 127.0;
+const LARGEST_WORD_BYTE: f32 = 127.0;
 
 impl Encoder {
     /// Reads a model's file.
@@ -181,7 +181,7 @@ impl Words {
             let range = start..words.min(start + WORDS_AT_A_TIME);
             for row in weights.rows(WORD_TABLE, &[words, width], range)?.chunks_exact(width) {
                 let largest = row.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-                let step = (largest / WORD_MAX).max(f32::MIN_POSITIVE);
+                let step = (largest / LARGEST_WORD_BYTE).max(f32::MIN_POSITIVE);
                 let inverse = 1.0 / step;
                 let bytes = row.iter().map(|x| nearest(x * inverse).to_le_bytes()[0].cast_signed());
                 table.bytes.extend(bytes);

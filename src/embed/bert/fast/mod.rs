@@ -9,12 +9,18 @@ mod load;
 mod pack;
 mod product;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use self::attention::{Heads, Room, attend};
-use self::product::{Panels, Product, Rows, Span, Then};
-use self::rows::{Mean, Norm, Normalise, Quantise};
+use self::product::{Onto, Out, Panels, Product, Rows, Span, Then};
+use self::rows::{Mean, Norm, Normalise, Quantise, TakeOff};
 use crate::embed::manifest::Pooling;
-use crate::simd::{Floats, LANES, Simd};
+use crate::simd::Simd;
+
+/// Texts of fewer tokens have too few errors to average over: what rounding left of their activations is multiplied as well.
+/// They take no longer than one of sixteen tokens for that.
+const FEW: usize = 8;
 
 /// A BERT encoder in bytes.
 #[derive(Debug)]
@@ -55,13 +61,20 @@ struct Layer {
 pub(super) struct Scratch {
     /// What goes from layer to layer, a row for each token.
     hidden: Vec<f32>,
-    row: Vec<Floats>,
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
+    /// What a half of a layer reads of it.
+    tapered: Vec<f32>,
     /// Queries, keys and values, or what the feed-forward part is wide in.
     wide: Vec<f32>,
     mixed: Vec<f32>,
+    left: Left,
     room: Room,
+}
+
+/// The left side of a product as bytes.
+#[derive(Debug, Default)]
+struct Left {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
 }
 
 /// Tokens that the model cannot take in: none, more than it has positions, or one that it has no word for.
@@ -122,51 +135,52 @@ impl Encoder {
 impl Layer {
     /// Adds to each token what it takes from the others.
     fn attend(&self, simd: Simd, heads: Heads, scratch: &mut Scratch) {
-        let width = self.norm.width();
-        let tokens = scratch.spans.len();
-        scratch.wide.resize(tokens * 3 * width, 0.0);
-        scratch.mixed.resize(tokens * width, 0.0);
-        let Scratch { hidden, bytes, spans, wide, mixed, room, .. } = scratch;
-        multiply(simd, (bytes, spans), &self.joined, wide, Then::Keep);
+        let Scratch { hidden, tapered, wide, mixed, left, room } = scratch;
+        wide.resize(3 * hidden.len(), 0.0);
+        mixed.resize(hidden.len(), 0.0);
+        left.multiply(simd, tapered, &self.joined, self.joined.out(wide, Onto::Bias, Then::Keep));
         attend(simd, heads, wide, mixed, room);
-        simd.run(Quantise { floats: mixed, width, bytes, spans });
-        multiply(simd, (bytes, spans), &self.mixed, hidden, Then::Add);
+        left.multiply(simd, mixed, &self.mixed, self.mixed.out(hidden, Onto::There, Then::Keep));
     }
 
     /// Adds to each token what follows from it alone.
     fn feed(&self, simd: Simd, scratch: &mut Scratch) {
-        let tokens = scratch.spans.len();
-        let width = self.narrow.depth;
-        scratch.wide.resize(tokens * width, 0.0);
-        let Scratch { hidden, bytes, spans, wide, .. } = scratch;
-        multiply(simd, (bytes, spans), &self.widen, wide, Then::Gelu);
-        bytes.resize(tokens * width, 0);
-        simd.run(Quantise { floats: wide, width, bytes, spans });
-        multiply(simd, (bytes, spans), &self.narrow, hidden, Then::Add);
+        let Scratch { hidden, tapered, wide, left, .. } = scratch;
+        wide.resize(hidden.len() / self.widen.depth * self.narrow.depth, 0.0);
+        left.multiply(simd, tapered, &self.widen, self.widen.out(wide, Onto::Bias, Then::Gelu));
+        left.multiply(simd, wide, &self.narrow, self.narrow.out(hidden, Onto::There, Then::Keep));
     }
 }
 
 impl Scratch {
-    /// Normalises what a layer left and turns it into bytes.
+    /// Normalises what a layer left.
     fn normalise(&mut self, simd: Simd, norm: &Norm) {
-        let width = norm.width();
-        self.row.resize(width / LANES, [0.0; LANES]);
-        self.bytes.resize(self.hidden.len(), 0);
-        self.spans.resize(self.hidden.len() / width, Span::default());
-        let Self { hidden, row, bytes, spans, .. } = self;
-        simd.run(Normalise { norm, hidden, row, bytes, spans });
+        let Self { hidden, tapered, .. } = self;
+        tapered.resize(hidden.len(), 0.0);
+        simd.run(Normalise { norm, hidden, tapered });
     }
 }
 
-fn multiply(
-    simd: Simd,
-    (bytes, spans): (&[u8], &[Span]),
-    panels: &Panels,
-    out: &mut [f32],
-    then: Then,
-) {
-    let rows = Rows { bytes: &bytes[..spans.len() * panels.depth], spans };
-    simd.run(Product { rows, panels, out, stride: panels.columns.len() * LANES, then });
+impl Left {
+    /// Multiplies rows of floats, by way of bytes; uses up the floats.
+    fn multiply(&mut self, simd: Simd, floats: &mut [f32], panels: &Panels, out: Out<'_>) {
+        let width = panels.depth;
+        let count = floats.len() / width;
+        self.bytes.resize(floats.len(), 0);
+        self.spans.resize(count, Span::default());
+        let Self { bytes, spans } = self;
+        simd.run(Quantise { floats, width, bytes, spans });
+        if count >= FEW {
+            return simd.run(Product { rows: Rows { bytes, spans }, panels, out });
+        }
+        let Out { floats: to, stride, onto, then } = out;
+        let coarse = Out { floats: to, stride, onto, then: Then::Keep };
+        simd.run(Product { rows: Rows { bytes, spans }, panels, out: coarse });
+        simd.run(TakeOff { floats, width, bytes, spans });
+        simd.run(Quantise { floats, width, bytes, spans });
+        let fine = Out { floats: to, stride, onto: Onto::ThereWithBias, then };
+        simd.run(Product { rows: Rows { bytes, spans }, panels, out: fine });
+    }
 }
 
 /// Exact for counts and sums of bytes.

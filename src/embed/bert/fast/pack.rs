@@ -1,15 +1,16 @@
 //! Turns the weights of a linear layer into panels of bytes.
 //!
-//! Each output's weights get a step of their own, as small as 16-bit sums of four products allow (see `QUAD_MAX`): few
+//! Each output's weights get a step of their own, as small as 16-bit sums of four products allow (see `LARGEST_PAIR_SUM`): few
 //! outputs have four large weights of one sign side by side, so most weights use seven to eight bits.
 
 use super::product::{Columns, Panels, STEP};
-use crate::simd::{Block, LANES, QUAD_MAX, nearest};
+use super::rows::LARGEST_BYTE;
+use crate::simd::{Block, LANES, LARGEST_PAIR_SUM, nearest};
 
 /// Largest magnitude of one weight.
 const MAGNITUDE: f32 = 127.0;
-/// Largest sum of four weights of one sign, beside bytes up to 255.
-const QUAD_SUM_MAX: i32 = QUAD_MAX / 255;
+/// Largest sum of four weights of one sign.
+const LARGEST_QUAD: i32 = LARGEST_PAIR_SUM / LARGEST_BYTE;
 /// How much rounding may add to a sum of four.
 const ROUNDING: f32 = 2.0;
 /// A step for outputs whose weights are all zero.
@@ -68,7 +69,7 @@ fn as_read(weights: &[f32], factor: f32, taper: &[f32]) -> Vec<f32> {
 
 /// The smallest step with which the weights, and four of them together, stay in bounds.
 fn step_of(weights: &[f32]) -> f32 {
-    let quad_max = super::to_f32(QUAD_SUM_MAX) - ROUNDING;
+    let quad_max = super::to_f32(LARGEST_QUAD) - ROUNDING;
     let mut largest = 0.0_f32;
     let mut quad = 0.0_f32;
     for [a, b, c, d, e, f, g, h] in weights.as_chunks::<STEP>().0 {

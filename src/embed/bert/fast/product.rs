@@ -1,12 +1,13 @@
 //! Products of byte matrices, brought back to floats as each piece is finished.
 
+use super::curves;
 use crate::simd::{Block, Floats, Isa, Kernel, LANES, Tile};
 
 /// Inputs that one step takes from each row.
 pub(super) const STEP: usize = 8;
 /// The largest tile.
-const ROWS_MAX: usize = 8;
-const PANELS_MAX: usize = 3;
+const TILE_ROWS: usize = 8;
+const TILE_PANELS: usize = 3;
 
 /// What a row of bytes stands for: byte `b` is `low + step * b`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,6 +42,13 @@ pub(super) struct Panels {
     pub(super) columns: Vec<Columns>,
 }
 
+impl Panels {
+    /// Results that lie close together.
+    pub(super) fn out<'a>(&self, floats: &'a mut [f32], onto: Onto, then: Then) -> Out<'a> {
+        Out { floats, stride: self.columns.len() * LANES, onto, then }
+    }
+}
+
 /// The left side: rows of bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows<'a> {
@@ -48,26 +56,42 @@ pub(super) struct Rows<'a> {
     pub(super) spans: &'a [Span],
 }
 
+/// What a product is added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onto {
+    Bias,
+    /// What is there, and the bias.
+    There,
+    /// What is there, which has the bias already.
+    ThereWithBias,
+}
+
 /// What happens to a result before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Keep,
     Gelu,
-    /// Added to what is there.
-    Add,
 }
 
-/// `rows` times `panels`, stored row by row in `out`, which is `stride` wide.
+/// Where a product goes, and how.
+#[derive(Debug)]
+pub(super) struct Out<'a> {
+    pub(super) floats: &'a mut [f32],
+    /// From one row to the next.
+    pub(super) stride: usize,
+    pub(super) onto: Onto,
+    pub(super) then: Then,
+}
+
+/// `rows` times `panels`.
 #[derive(Debug)]
 pub(super) struct Product<'a> {
     pub(super) rows: Rows<'a>,
     pub(super) panels: &'a Panels,
-    pub(super) out: &'a mut [f32],
-    pub(super) stride: usize,
-    pub(super) then: Then,
+    pub(super) out: Out<'a>,
 }
 
-type Sums = [[[i32; LANES]; PANELS_MAX]; ROWS_MAX];
+type Sums = [[[i32; LANES]; TILE_PANELS]; TILE_ROWS];
 
 impl Kernel for Product<'_> {
     type Output = ();
@@ -80,7 +104,7 @@ impl Kernel for Product<'_> {
         let tiles = self.rows.spans.len().div_ceil(rows_most).max(1);
         let height = self.rows.spans.len().div_ceil(tiles).max(1);
         let panel_blocks = depth / 4;
-        let mut sums: Sums = [[[0; LANES]; PANELS_MAX]; ROWS_MAX];
+        let mut sums: Sums = [[[0; LANES]; TILE_PANELS]; TILE_ROWS];
         for (group, blocks) in self.panels.blocks.chunks(panels_most * panel_blocks).enumerate() {
             for (tile, bytes) in self.rows.bytes.chunks(height * depth).enumerate() {
                 multiply(isa, bytes, blocks, depth, &mut sums);
@@ -106,16 +130,21 @@ impl Product<'_> {
         let spans = &self.rows.spans[place.0..][..extent.0];
         for (row, (span, row_sums)) in (place.0..).zip(spans.iter().zip(sums)) {
             let (low, step) = (isa.splat(span.low), isa.splat(span.step));
-            let row_out = &mut self.out[row * self.stride + place.1 * LANES..][..extent.1 * LANES];
+            let row_out =
+                &mut self.out.floats[row * self.out.stride + place.1 * LANES..][..extent.1 * LANES];
             let panels = columns.iter().zip(row_sums).zip(row_out.as_chunks_mut().0);
             for ((column, panel_sums), out) in panels {
-                let base = isa.mul_add(low, isa.load(&column.tilt), isa.load(&column.bias));
+                let base = match self.out.onto {
+                    Onto::Bias => isa.load(&column.bias),
+                    Onto::There => isa.add(isa.load(&column.bias), isa.load(out)),
+                    Onto::ThereWithBias => isa.load(out),
+                };
+                let tilted = isa.mul_add(low, isa.load(&column.tilt), base);
                 let sum = isa.mul(isa.to_float(isa.load_int(panel_sums)), step);
-                let value = isa.mul_add(sum, isa.load(&column.scale), base);
-                let value = match self.then {
-                    Then::Keep => value,
-                    Then::Gelu => super::curves::gelu(isa, value),
-                    Then::Add => isa.add(value, isa.load(out)),
+                let straight = isa.mul_add(sum, isa.load(&column.scale), tilted);
+                let value = match self.out.then {
+                    Then::Keep => straight,
+                    Then::Gelu => curves::gelu(isa, straight),
                 };
                 isa.store(value, out);
             }
