@@ -6,18 +6,18 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::classify::{Snapshot, Space};
-use crate::config::{Config, Example};
+use crate::config::{self, Config, Example, RemoteModel};
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
     Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
-    read_examples,
+    Remote, read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
 use crate::index::{Index, IndexError};
 use crate::pipeline::Pipeline;
-use crate::provider::{Client, ClientError};
+use crate::provider::{Asker, Client, ClientError};
 use crate::simd::Simd;
 
 /// The first generation of a process.
@@ -44,21 +44,27 @@ pub enum BuildError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The operating system gave no thread.
+    /// The operating system gave no thread, or no sockets for it.
     #[error("cannot start the embedder's thread")]
     Thread(#[source] std::io::Error),
 }
 
 /// The embedder, loaded, and a snapshot made with it.
-#[derive(Debug)]
 pub struct Brain {
-    /// The local model.
-    pub embedder: Bert,
+    /// The model that reads prompts.
+    pub embedder: Box<dyn Embedder>,
     /// Rules, examples and index.
     pub snapshot: Arc<Snapshot>,
 }
 
-/// Fetches and loads the local model, and reads the examples. Takes seconds the first time, and blocks.
+impl std::fmt::Debug for Brain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let embedder = self.embedder.fingerprint();
+        f.debug_struct("Brain").field("embedder", &embedder).finish_non_exhaustive()
+    }
+}
+
+/// Fetches and loads the model, and reads the examples. Takes seconds the first time, and blocks.
 ///
 /// # Errors
 /// Says what is missing and how to get it.
@@ -67,9 +73,9 @@ pub fn load_brain(
     env: &FetchEnv,
     on_progress: OnProgress<'_>,
 ) -> Result<Brain, BuildError> {
-    let embedder = load_embedder(&config.embedder.model, env)?;
+    let embedder = open_embedder(&config, env)?;
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let features = read_texts(&embedder, &texts, env, on_progress)?;
+    let features = read_texts(&*embedder, &texts, env, on_progress)?;
     let graph = vectors_folder(&env.cache).join("examples.graph");
     let snapshot = fit_snapshot(config, &features, embedder.stops(), &graph)?;
     Ok(Brain { embedder, snapshot: Arc::new(snapshot) })
@@ -99,6 +105,29 @@ fn labels(config: &Config) -> Vec<usize> {
         config.query_types.iter().position(|each| Arc::ptr_eq(each, &example.query_type))
     };
     config.examples.iter().filter_map(place).collect()
+}
+
+/// The embedder that a configuration asks for.
+///
+/// # Errors
+/// Says what is missing and how to get it. A server is not asked yet.
+pub fn open_embedder(config: &Config, env: &FetchEnv) -> Result<Box<dyn Embedder>, BuildError> {
+    let settings = &config.embedder;
+    match &settings.remote {
+        Some(remote) => Ok(Box::new(reach(remote, settings, Client::new(config.timers.connect)?)?)),
+        None => Ok(Box::new(load_embedder(&settings.model, env)?)),
+    }
+}
+
+fn reach(
+    remote: &RemoteModel,
+    settings: &config::Embedder,
+    client: Client,
+) -> Result<Remote, BuildError> {
+    let (endpoint, limit) = (Arc::clone(&remote.endpoint), settings.deadline);
+    let asker = Asker::start(client, endpoint, "embeddings", limit).map_err(BuildError::Thread)?;
+    let ask = Box::new(move |body| asker.ask(body));
+    Ok(Remote::new(&remote.endpoint.base_url, &remote.name, remote.dimensions, ask))
 }
 
 /// Fetches a local model where needed, and loads it.

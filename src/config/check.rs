@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::node::{Kind, Node};
 use super::problem::{Problems, did_you_mean, join};
 use super::raw::{
-    RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawIndex, RawProvider, RawSecret,
-    RawTimers,
+    RawBreaker, RawConfig, RawDialect, RawEmbedder, RawEmbedderModel, RawIndex, RawProvider,
+    RawSecret, RawTimers,
 };
 use super::{
     Breaker, Config, Credential, Dialect, Embedder, IndexKind, Outcomes, Prompt, Provider,
-    QueryType, Secret, Server, Target, Tier, Timers, Vote,
+    QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -55,6 +55,7 @@ pub(super) fn check(
     let timers = check.timers(&raw.timers);
     let breaker = check.breaker(&raw.breaker);
     let aliases = check.aliases(raw);
+    let remote = check.remote(&raw.embedder);
     if check.problems.errors() > before {
         return None;
     }
@@ -63,7 +64,9 @@ pub(super) fn check(
         embedder: Embedder {
             model: match raw.embedder.model {
                 RawEmbedderModel::Minilm => "minilm".to_owned(),
+                RawEmbedderModel::Remote => "remote".to_owned(),
             },
+            remote,
             deadline: Duration::from_millis(raw.embedder.deadline_ms),
         },
         prompt: Prompt { system: raw.prompt.system },
@@ -108,6 +111,36 @@ impl Check<'_, '_, '_> {
             body_bytes_max: raw.server.body_bytes_max,
             in_flight_max: raw.server.in_flight_max,
         }
+    }
+
+    fn remote(&mut self, raw: &RawEmbedder) -> Option<RemoteModel> {
+        let is_wanted = raw.model == RawEmbedderModel::Remote;
+        let Some(remote) = &raw.remote else {
+            if is_wanted {
+                let message = "`remote` needs `embedder.remote` with base_url, name and dimensions";
+                self.error(&["embedder", "model"], message);
+            }
+            return None;
+        };
+        if !is_wanted {
+            self.error(&["embedder", "remote"], "unused; write `model: remote`, or leave this out");
+        }
+        let base_url = remote.base_url.trim_end_matches('/').to_owned();
+        if let Some(complaint) = bad_url(&base_url) {
+            self.error(&["embedder", "remote", "base_url"], complaint);
+        }
+        if remote.name.trim().is_empty() {
+            self.error(
+                &["embedder", "remote", "name"],
+                "empty; write what the server calls the model",
+            );
+        }
+        let key = remote.api_key.as_ref();
+        let key = key.and_then(|key| self.secret(key, &["embedder", "remote", "api_key"]));
+        let credential = key.map_or(Credential::NotNeeded, Credential::Key);
+        let (name, dialect) = ("embedder".to_owned(), Dialect::OpenAi);
+        let endpoint = Arc::new(Provider { name, dialect, base_url, credential });
+        Some(RemoteModel { endpoint, name: remote.name.clone(), dimensions: remote.dimensions })
     }
 
     fn providers(&mut self, raw: &BTreeMap<String, RawProvider>) -> Vec<Arc<Provider>> {

@@ -35,7 +35,7 @@ pub use secret::Secret;
 pub struct Config {
     /// Limits and keys of the data listener.
     pub server: Server,
-    /// The local model that reads prompts.
+    /// The model that reads prompts.
     pub embedder: Embedder,
     /// What is read of a conversation.
     pub prompt: Prompt,
@@ -78,13 +78,26 @@ pub struct Server {
     pub in_flight_max: usize,
 }
 
-/// The local model that reads prompts.
+/// The model that reads prompts.
 #[derive(Debug)]
 pub struct Embedder {
-    /// Name of the model in `models/manifest.toml`.
+    /// Name of the model in `models/manifest.toml`; `remote` for one behind a server.
     pub model: String,
+    /// The server, when that is its name.
+    pub remote: Option<RemoteModel>,
     /// Longest wait for one prompt's vector; past it the default tier answers.
     pub deadline: Duration,
+}
+
+/// A model behind a server that answers `POST {base_url}/embeddings`.
+#[derive(Debug)]
+pub struct RemoteModel {
+    /// Where and with which key; not one of the providers of chats.
+    pub endpoint: Arc<Provider>,
+    /// What the server calls the model.
+    pub name: String,
+    /// Length of one of its vectors.
+    pub dimensions: usize,
 }
 
 /// What is read of a conversation.

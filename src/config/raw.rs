@@ -17,7 +17,7 @@ pub(super) struct RawConfig {
     /// Limits and keys of the data listener.
     #[serde(default)]
     pub(super) server: RawServer,
-    /// The local model that reads prompts.
+    /// The model that reads prompts.
     #[serde(default)]
     pub(super) embedder: RawEmbedder,
     /// What is read of a conversation.
@@ -93,12 +93,14 @@ impl Default for RawServer {
     }
 }
 
-/// The local model that reads prompts.
+/// The model that reads prompts.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawEmbedder {
-    /// Name of the model in `models/manifest.toml`.
+    /// A local model from `models/manifest.toml`, or `remote` for one behind a server.
     pub(super) model: RawEmbedderModel,
+    /// The server, for `model: remote`.
+    pub(super) remote: Option<RawRemote>,
     /// Longest wait for one prompt's vector, in milliseconds; past it the default tier answers.
     #[schemars(range(min = 1, max = 60_000))]
     pub(super) deadline_ms: u64,
@@ -106,16 +108,35 @@ pub(super) struct RawEmbedder {
 
 impl Default for RawEmbedder {
     fn default() -> Self {
-        Self { model: RawEmbedderModel::Minilm, deadline_ms: 500 }
+        Self { model: RawEmbedderModel::Minilm, remote: None, deadline_ms: 500 }
     }
 }
 
-/// Which local model.
+/// A server that turns texts into vectors: any that answers `POST {base_url}/embeddings` as OpenAI does.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRemote {
+    /// Up to and without `/embeddings`.
+    #[schemars(example = &"http://127.0.0.1:8080/v1")]
+    pub(super) base_url: String,
+    /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent.
+    #[serde(default)]
+    pub(super) api_key: Option<RawSecret>,
+    /// What the server calls the model.
+    pub(super) name: String,
+    /// Length of one of its vectors.
+    #[schemars(range(min = 1, max = 8192))]
+    pub(super) dimensions: usize,
+}
+
+/// Which model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawEmbedderModel {
     /// all-MiniLM-L6-v2, 384 dimensions.
     Minilm,
+    /// The one that `remote` describes.
+    Remote,
 }
 
 /// What is read of a conversation.

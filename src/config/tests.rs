@@ -225,6 +225,35 @@ fn unknown_word_of_an_enumeration_names_the_known_ones() {
 }
 
 #[test]
+fn a_remote_embedder_is_complete_or_refused() {
+    let with = |embedder: &str| but("timers:", &format!("embedder: {embedder}\ntimers:"));
+    let good = "{model: remote, remote: {base_url: 'http://gpu:8080/v1/', name: m, dimensions: 8}}";
+    let config = Project::new(&with(good)).load().unwrap().config;
+    let remote = config.embedder.remote.as_ref().unwrap();
+    assert_eq!(remote.endpoint.base_url, "http://gpu:8080/v1");
+    assert_eq!((remote.name.as_str(), remote.dimensions), ("m", 8));
+    check(
+        &with("{model: remote}"),
+        &["3: embedder.model: `remote` needs `embedder.remote` with base_url, name and dimensions"],
+    );
+    check(
+        &with("{remote: {base_url: 'http://x/v1', name: m, dimensions: 8}}"),
+        &["3: embedder.remote: unused; write `model: remote`, or leave this out"],
+    );
+    check(
+        &with("{model: remote, remote: {base_url: gpu, name: ' ', dimensions: 8}}"),
+        &[
+            "3: embedder.remote.base_url: not an address; write one such as `https://api.example.com/v1`",
+            "3: embedder.remote.name: empty; write what the server calls the model",
+        ],
+    );
+    check(
+        &with("{model: remote, remote: {base_url: 'http://x/v1', name: m, dimensions: 0}}"),
+        &["3: embedder.remote.dimensions: `0` is too small; at least 1"],
+    );
+}
+
+#[test]
 fn unset_variable_is_an_error_outside_a_provider_key() {
     let remedy = "set it, or write `${TOTAL:-default}`";
     check(
@@ -373,7 +402,10 @@ fn key_written_in_a_wrong_place_or_form_is_not_shown() {
             "14: default_tier: unknown tier `${KEY}` from the environment; \
                                    known here: general",
         ),
-        ("timers:", "3: embedder.model: the value of `${KEY}` is unknown; known here: minilm"),
+        (
+            "timers:",
+            "3: embedder.model: the value of `${KEY}` is unknown; known here: minilm, remote",
+        ),
     ] {
         let replacement = match piece {
             "{fast: tier/general" => "{fast: '${KEY}'",

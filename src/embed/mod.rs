@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod manifest;
 mod ngrams;
 mod reader;
+mod remote;
 mod table;
 mod vectors;
 mod wordpiece;
@@ -22,6 +23,7 @@ pub use bert::{Bert, LoadError, Reference, WeightsError};
 pub use distill::distill;
 pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
 pub use reader::{Reader, ReaderLimits};
+pub use remote::{Ask, Remote};
 pub use table::{DIMENSIONS, StaticTable, TableError};
 pub use vectors::{OnProgress, on_one_core, read_examples};
 pub use wordpiece::{Marks, VocabularyError, WordPiece};
@@ -154,6 +156,24 @@ pub trait Embedder: Send + Sync + 'static {
     /// As [`Embedder::read`].
     fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
         self.read_fully(text)?.deepest(self.stops())
+    }
+}
+
+impl Embedder for Box<dyn Embedder> {
+    fn stops(&self) -> &[usize] {
+        self.as_ref().stops()
+    }
+
+    fn read(
+        &self,
+        text: &str,
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError> {
+        self.as_ref().read(text, enough)
+    }
+
+    fn fingerprint(&self) -> &str {
+        self.as_ref().fingerprint()
     }
 }
 

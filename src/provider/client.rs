@@ -105,6 +105,22 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends a request and reads the whole answer, whatever its status; for what is no chat. It sets no limit of time.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn ask(
+        &self,
+        endpoint: &Arc<Provider>,
+        encoded: Encoded,
+    ) -> Result<(u16, String), ClientError> {
+        let mut response = self.send(endpoint, encoded).await?;
+        let body = response.read_answer(Duration::MAX).await?;
+        Ok((response.status(), body))
+    }
+}
+
 fn is_on_this_machine(url: &str) -> bool {
     let url = reqwest::Url::parse(url).ok();
     let Some(host) = url.as_ref().and_then(reqwest::Url::host_str) else { return false };

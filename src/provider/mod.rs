@@ -2,6 +2,7 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
+mod asker;
 mod client;
 mod error;
 mod hints;
@@ -9,6 +10,7 @@ mod openai;
 mod scrub;
 mod sse;
 
+pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
 pub use error::ProviderError;
 pub use hints::{Headers, retry_after};

@@ -8,6 +8,7 @@ mod main_job;
 mod openai;
 mod process;
 mod reference;
+mod remote;
 mod serve;
 mod shipped;
 mod skip;

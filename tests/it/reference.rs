@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use semroute::chat::Prompt;
 use semroute::config::{Config, IndexKind};
@@ -172,10 +172,18 @@ fn files() -> (ModelFiles, Model) {
     (files, model)
 }
 
+/// A model whose words the floats use.
+static VOCABULARY: OnceLock<Bert> = OnceLock::new();
+
+fn vocabulary() -> Bert {
+    let (files, model) = files();
+    Bert::load(&files, &model, Simd::best()).unwrap()
+}
+
 /// The taps of a text, in floats.
 fn floats(reference: &Reference, text: &str) -> Vec<Embedding> {
     let mut taps = Vec::new();
-    let ids = brain().embedder.tokens(text);
+    let ids = VOCABULARY.get_or_init(vocabulary).tokens(text);
     let ran = reference.forward(&ids, &mut |layer, view| {
         if [4, 6].contains(&layer) {
             taps.push(Embedding::new(view).unwrap());

@@ -12,7 +12,7 @@ use super::super::{fetch_env, progress};
 use crate::chat::Prompt;
 use crate::classify::{Space, outlier};
 use crate::config::{Config, IndexKind, Vote};
-use crate::embed::{Bert, Embedder, Features};
+use crate::embed::{Embedder, Features};
 use crate::gateway;
 use crate::index::{Hit, Index};
 use crate::tune::{Depth, Fold, Opinion, Row, Training};
@@ -20,7 +20,7 @@ use crate::tune::{Depth, Fold, Opinion, Row, Training};
 /// The embedder and what it reads in the rows to learn from; shared by all folds, so that each row is read once.
 pub(super) struct Learner<'a> {
     rows: &'a [Row],
-    embedder: Bert,
+    embedder: Box<dyn Embedder>,
     features: BTreeMap<usize, Features>,
     vote: Vote,
     index: IndexKind,
@@ -38,11 +38,11 @@ impl<'a> Learner<'a> {
     /// Reads every row that some fold learns from, unless an earlier run has.
     pub(super) fn new(rows: &'a [Row], folds: &[Fold], config: &Config) -> anyhow::Result<Self> {
         let env = fetch_env();
-        let embedder = gateway::load_embedder(&config.embedder.model, &env)?;
+        let embedder = gateway::open_embedder(config, &env)?;
         let places: BTreeSet<usize> = folds.iter().flat_map(|fold| &fold.train).copied().collect();
         let texts: Vec<&str> =
             places.iter().filter_map(|at| rows.get(*at)).map(|row| row.text.as_str()).collect();
-        let read = gateway::read_texts(&embedder, &texts, &env, &mut progress("reading rows"))?;
+        let read = gateway::read_texts(&*embedder, &texts, &env, &mut progress("reading rows"))?;
         let features = places.into_iter().zip(read).collect();
         Ok(Self { rows, embedder, features, vote: config.vote, index: config.index })
     }

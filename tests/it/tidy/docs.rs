@@ -124,10 +124,12 @@ fn collect_keys(root: &Value, schema: &Value, path: &str, keys: &mut Vec<[String
     }
 }
 
+/// Follows a reference, also that of a part that may be left out.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let reference =
-        schema.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix('#'));
-    reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+    let optional = schema.get("anyOf").and_then(|kinds| kinds.get(0));
+    let reference = optional.unwrap_or(schema).get("$ref").and_then(Value::as_str);
+    let pointer = reference.and_then(|name| name.strip_prefix('#'));
+    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
 }
 
 fn default_of(root: &Value, schema: &Value) -> String {
