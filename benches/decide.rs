@@ -5,13 +5,12 @@
 
 use std::hint::black_box;
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use semroute::classify::{Neighbour, tally};
-use semroute::config::{IndexKind, QueryType, Tier, Vote};
-use semroute::index::Index;
+use semroute::classify::votes;
+use semroute::config::{IndexKind, Vote};
+use semroute::index::{Hit, Index};
 
 /// Numbers of examples, and of components: as projected for voting, and as the model gives them.
 const SIZES: [(usize, usize); 5] =
@@ -95,25 +94,12 @@ fn report(index: &Index, queries: &[Vec<f32>]) {
 }
 
 fn vote(criterion: &mut Criterion) {
-    let new_tier = |name: &str| Arc::new(Tier { name: name.to_owned(), targets: Vec::new() });
-    let tiers = [new_tier("a"), new_tier("b"), new_tier("c")];
-    let types: Vec<Arc<QueryType>> = (0..6)
-        .zip(tiers.iter().cycle())
-        .map(|(number, tier)| {
-            let (name, tier) = (format!("type {number}"), Arc::clone(tier));
-            Arc::new(QueryType { name, tier, min_confidence: 0.2 })
-        })
+    let labels: Vec<usize> = (0..15).map(|row| row % 6).collect();
+    let hits: Vec<Hit> = (0_u8..15)
+        .map(|row| Hit { row: row.into(), cosine: 0.9 - f32::from(row) / 50.0 })
         .collect();
-    let neighbours: Vec<Neighbour> = (0_u8..15)
-        .zip(types.iter().cycle())
-        .map(|(row, query_type)| Neighbour {
-            row: usize::from(row),
-            query_type: Arc::clone(query_type),
-            cosine: 0.9 - f32::from(row) / 50.0,
-        })
-        .collect();
-    criterion.bench_function("tally/15", |bencher| {
-        bencher.iter(|| tally(black_box(&neighbours), VOTE));
+    criterion.bench_function("votes/15", |bencher| {
+        bencher.iter(|| votes(black_box(&hits), &labels, 6, VOTE));
     });
 }
 

@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::chat::{self, BadRequest, ChatRequest, Prompt, Reads, prompt_of};
-use crate::classify::{Reading, Snapshot, UnknownModel, Wish, decide};
-use crate::embed::Reader;
+use crate::classify::{Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
+use crate::embed::{Read, Reader};
 use crate::execute::{Executor, NoReply, Reply};
 use crate::health::HealthTable;
 use crate::plan::{Plan, plan};
@@ -19,8 +19,8 @@ use crate::receipt::Receipt;
 pub struct Pipeline {
     /// What decisions are made by.
     pub snapshot: Arc<Snapshot>,
-    /// The local model.
-    pub reader: Reader,
+    /// The local model; nothing when glances decide alone.
+    pub reader: Option<Reader>,
     /// The health of every target.
     pub health: HealthTable,
     /// Walks plans.
@@ -84,6 +84,12 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Whether prompts can be read as deep as the configuration wants.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.reader.as_ref().is_none_or(Reader::is_alive)
+    }
+
     /// Everything before the first byte leaves: reads, decides and plans.
     async fn prepare(
         &self,
@@ -96,9 +102,10 @@ impl Pipeline {
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;
         let parsed = Instant::now();
         receipt.prompt = self.prompt(&chat, &wish);
-        let reading = self.read(receipt.prompt.as_ref()).await;
+        let (reading, remembered) = self.read(receipt.prompt.as_ref()).await;
         let read = Instant::now();
-        let decision = decide(&self.snapshot, &wish, &reading);
+        let mut decision = decide(&self.snapshot, &wish, reading);
+        decision.remembered = remembered;
         let now = Instant::now();
         receipt.timings.parse = parsed - incoming.received;
         receipt.timings.embed = read - parsed;
@@ -123,11 +130,30 @@ impl Pipeline {
         }
     }
 
-    async fn read(&self, prompt: Option<&Prompt>) -> Reading {
-        let Some(prompt) = prompt else { return Reading::Nothing };
-        match self.reader.read(prompt).await {
-            Ok(features) => Reading::Features(features),
-            Err(error) => Reading::Failed(error),
+    /// As deep as is clear enough: a glance, which takes microseconds here, or else the model, on its own thread. Also says
+    /// whether the prompt was remembered.
+    async fn read(&self, prompt: Option<&Prompt>) -> (Reading, bool) {
+        let Some(prompt) = prompt else { return (Reading::Nothing, false) };
+        let snapshot = &self.snapshot;
+        let glimpse = Arc::new(snapshot.glimpse(&prompt.to_read()));
+        let at_a_glance = snapshot.judge_glimpse(&glimpse);
+        let is_enough = |judgement: &Judgement| snapshot.classifier().is_enough(judgement);
+        let (reader, at_a_glance) = match (&self.reader, at_a_glance) {
+            (_, Some(judgement)) if is_enough(&judgement) => {
+                return (Reading::Judged(judgement), false);
+            }
+            (None, _) => return (Reading::Nothing, false),
+            (Some(reader), at_a_glance) => (reader, at_a_glance),
+        };
+        let (judging, seen) = (Arc::clone(snapshot), Arc::clone(&glimpse));
+        let enough =
+            move |features: &[f32]| judging.classifier().is_enough(&judging.judge(&seen, features));
+        match (reader.read(prompt, Box::new(enough)).await, at_a_glance) {
+            (Ok(Read { features, remembered }), _) => {
+                (Reading::Judged(snapshot.judge(&glimpse, features.as_slice())), remembered)
+            }
+            (Err(error), Some(judgement)) => (Reading::Hurried(judgement, error), false),
+            (Err(error), None) => (Reading::Failed(error), false),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::chat::{Lang, Passage, Prompt, Usage};
-use crate::classify::{Decision, Snapshot};
+use crate::classify::{Decision, Depth, Snapshot};
 use crate::execute::Attempt;
 use crate::health::Outcome;
 use crate::plan::{Plan, Skip};
@@ -137,6 +137,7 @@ impl Receipt {
             headers.extend(decision.goal.tier_name().map(|name| ("tier", name.to_owned())));
             headers.push(("reason", decision.reason.label().to_owned()));
             headers.push(("confidence", format!("{:.3}", decision.confidence)));
+            headers.extend(decision.depth().map(|depth| ("depth", depth.label().to_owned())));
             let query_type = decision.query_type.as_ref().map(|known| known.name.clone());
             headers.extend(query_type.map(|name| ("query-type", name)));
             headers.push(("attempts", self.attempts.len().to_string()));
@@ -187,7 +188,9 @@ impl Receipt {
     }
 
     fn decision_json(&self, decision: &Decision) -> Value {
-        let nearest = decision.neighbours.iter().take(NEIGHBOURS_SHOWN).map(|neighbour| {
+        let judgement = decision.judgement.as_ref();
+        let near = judgement.map_or_else(Vec::new, |known| self.snapshot.neighbours(known));
+        let nearest = near.iter().take(NEIGHBOURS_SHOWN).map(|neighbour| {
             let example = self.snapshot.example(neighbour.row);
             json!({
                 "query_type": neighbour.query_type.name,
@@ -203,10 +206,19 @@ impl Receipt {
             "query_type": decision.query_type.as_ref().map(|known| &known.name),
             "confidence": rounded(decision.confidence),
             "margin": rounded(decision.margin),
+            "depth": decision.depth().map(Depth::label),
+            "shares": judgement.map(|known| self.shares_json(&known.shares)),
             "reason": decision.reason.label(),
             "because": decision.reason.sentence(),
             "nearest": nearest.collect::<Vec<Value>>(),
         })
+    }
+
+    /// The share of each tier.
+    fn shares_json(&self, shares: &[f32]) -> Value {
+        let sums = self.snapshot.classifier().sides().sum(shares);
+        let tiers = self.snapshot.config().tiers.iter().zip(sums);
+        tiers.map(|(tier, share)| (tier.name.clone(), json!(rounded(share)))).collect()
     }
 
     fn log(&self, ending: End) {
@@ -233,6 +245,7 @@ impl Receipt {
                 .map(|known| known.name.as_str()),
             confidence = decision.map(|decision| rounded(decision.confidence)),
             reason = decision.map(|decision| decision.reason.label()),
+            depth = decision.and_then(Decision::depth).map(Depth::label),
             attempts = %walk.join(" "),
             prompt_tokens = self.usage.map(|usage| usage.prompt_tokens),
             completion_tokens = self.usage.map(|usage| usage.completion_tokens),

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use super::vote::Tally;
+use super::classifier::{Depth, Judgement};
 use crate::config::{QueryType, Target, Tier};
-use crate::embed::{EmbedError, Features};
+use crate::embed::EmbedError;
 
 /// What is known of the prompt when it is time to decide.
 #[derive(Debug)]
 pub enum Reading {
-    /// What the embedder saw in it.
-    Features(Features),
+    /// What is said of it, as deep as it had to be read.
+    Judged(Judgement),
+    /// What a glance says; it should have been read on, but the embedder failed or was late.
+    Hurried(Judgement, EmbedError),
     /// There is no text to read, or no need to.
     Nothing,
-    /// The embedder failed or was late.
+    /// The embedder failed or was late, and a glance says nothing.
     Failed(EmbedError),
 }
 
@@ -53,22 +55,29 @@ pub struct Decision {
     pub goal: Goal,
     /// What kind of prompt it is, as far as the examples tell; also given when it was too uncertain to be followed.
     pub query_type: Option<Arc<QueryType>>,
-    /// The winning tier's share of the vote, 0 to 1.
+    /// The probability that the winning tier is the right one.
     pub confidence: f32,
-    /// The lead over the second tier, 0 to 1.
+    /// The lead over the likeliest other tier; negative where strictness decided.
     pub margin: f32,
     /// Why this tier.
     pub reason: Reason,
-    /// The examples that voted, nearest first.
-    pub neighbours: Vec<Neighbour>,
+    /// What it was decided by; nothing when nobody asked the examples.
+    pub judgement: Option<Judgement>,
+    /// The prompt was not read again: what had been read of it before was remembered.
+    pub remembered: bool,
 }
 
 /// Why a tier was chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
-    /// The vote is clear enough.
+    /// The examples are clear enough.
     Matched,
-    /// The vote is below what its query type asks for, so the default tier answers.
+    /// The same at a glance, because the prompt could not be read on.
+    Hurried {
+        /// In the embedder's words.
+        error: String,
+    },
+    /// The confidence is below what its query type asks for, so the default tier answers.
     LowConfidence {
         /// The query type's `min_confidence`.
         needed: f32,
@@ -92,6 +101,7 @@ impl Reason {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Matched => "matched",
+            Self::Hurried { .. } => "hurried",
             Self::LowConfidence { .. } => "low_confidence",
             Self::Asked => "asked",
             Self::Pinned => "pinned",
@@ -104,9 +114,12 @@ impl Reason {
     #[must_use]
     pub fn sentence(&self) -> String {
         match self {
-            Self::Matched => "the nearest examples agree".to_owned(),
+            Self::Matched => "the examples are clear enough".to_owned(),
+            Self::Hurried { error } => {
+                format!("the prompt could not be read on ({error}), so a glance decides")
+            }
             Self::LowConfidence { needed } => {
-                format!("the vote is below {needed:.2}, so the default tier answers")
+                format!("the confidence is below {needed:.2}, so the default tier answers")
             }
             Self::Asked => "the caller asked for this tier".to_owned(),
             Self::Pinned => "the caller asked for this target".to_owned(),
@@ -118,7 +131,7 @@ impl Reason {
     }
 }
 
-/// An example that voted.
+/// An example near to a prompt.
 #[derive(Debug, Clone)]
 pub struct Neighbour {
     /// Its place among the snapshot's examples.
@@ -130,43 +143,54 @@ pub struct Neighbour {
 }
 
 impl Decision {
+    /// How deep the prompt was read; nothing when nobody asked.
+    #[must_use]
+    pub fn depth(&self) -> Option<Depth> {
+        let read = self.judgement.as_ref().map(|judgement| judgement.depth);
+        read.map(|depth| if self.remembered { Depth::Cache } else { depth })
+    }
+
     pub(super) fn asked(tier: &Arc<Tier>) -> Self {
-        Self::without_vote(Goal::Tier(Arc::clone(tier)), Reason::Asked)
+        Self::without_examples(Goal::Tier(Arc::clone(tier)), Reason::Asked)
     }
 
     pub(super) fn pinned(target: &Arc<Target>) -> Self {
-        Self::without_vote(Goal::Target(Arc::clone(target)), Reason::Pinned)
+        Self::without_examples(Goal::Target(Arc::clone(target)), Reason::Pinned)
     }
 
     pub(super) fn fallback(default_tier: &Arc<Tier>, reason: Reason) -> Self {
-        Self::without_vote(Goal::Tier(Arc::clone(default_tier)), reason)
+        Self::without_examples(Goal::Tier(Arc::clone(default_tier)), reason)
     }
 
-    pub(super) fn voted(
+    /// Below its query type's confidence a side is not entered, and the default tier answers.
+    pub(super) fn judged(
         default_tier: &Arc<Tier>,
-        neighbours: Vec<Neighbour>,
-        tally: Option<Tally>,
+        judgement: Judgement,
+        (query_type, confidence, margin): (Arc<QueryType>, f32, f32),
+        hurried: Option<String>,
     ) -> Self {
-        let Some(tally) = tally else {
-            return Self::fallback(default_tier, Reason::NothingToRead);
+        let needed = query_type.min_confidence;
+        let clear = confidence >= needed;
+        let tier = if clear { &query_type.tier } else { default_tier };
+        let reason = match hurried {
+            _ if !clear => Reason::LowConfidence { needed },
+            Some(error) => Reason::Hurried { error },
+            None => Reason::Matched,
         };
-        let needed = tally.query_type.min_confidence;
-        let clear = tally.confidence >= needed;
-        let tier = if clear { &tally.query_type.tier } else { default_tier };
-        let reason = if clear { Reason::Matched } else { Reason::LowConfidence { needed } };
         Self {
             goal: Goal::Tier(Arc::clone(tier)),
-            query_type: Some(tally.query_type),
-            confidence: tally.confidence,
-            margin: tally.margin,
+            query_type: Some(query_type),
+            confidence,
+            margin,
             reason,
-            neighbours,
+            judgement: Some(judgement),
+            remembered: false,
         }
     }
 
-    fn without_vote(goal: Goal, reason: Reason) -> Self {
+    fn without_examples(goal: Goal, reason: Reason) -> Self {
         let (confidence, margin) = (0.0, 0.0);
-        let (query_type, neighbours) = (None, Vec::new());
-        Self { goal, query_type, confidence, margin, reason, neighbours }
+        let (query_type, judgement) = (None, None);
+        Self { goal, query_type, confidence, margin, reason, judgement, remembered: false }
     }
 }

@@ -1,32 +1,42 @@
-//! Which tier should answer: the caller's wish, or the vote of the nearest labelled examples. Pure.
+//! Which tier should answer: the caller's wish, or what examples say of the prompt. Pure.
 
+mod bars;
+mod blend;
+mod classifier;
 mod decision;
+mod fit;
+mod form;
+mod matrix;
+mod outlier;
+mod poll;
+mod ridge;
 mod snapshot;
-mod solve;
 mod space;
-mod vote;
+mod taps;
 
+pub use bars::Sides;
+pub use classifier::{Classifier, Depth, Judgement};
 pub use decision::{Decision, Goal, Neighbour, Reading, Reason};
-pub use snapshot::{Snapshot, UnknownModel, Wish};
-pub use space::{Space, outlier};
-pub use vote::{Tally, tally};
+pub use fit::{Examples, FIT_VERSION, Fit, Glanced};
+pub use poll::votes;
+pub use snapshot::{Glimpse, Snapshot, UnknownModel, Wish};
 
 /// Decides for one conversation. Every way to fail ends in the default tier, with the reason said.
 #[must_use]
-pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: &Reading) -> Decision {
-    let features = match (wish, reading) {
-        (Wish::Tier(tier), _) => return Decision::asked(tier),
-        (Wish::Target(target), _) => return Decision::pinned(target),
+pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: Reading) -> Decision {
+    match (wish, reading) {
+        (Wish::Tier(tier), _) => Decision::asked(tier),
+        (Wish::Target(target), _) => Decision::pinned(target),
         (Wish::Auto, Reading::Nothing) => {
-            return Decision::fallback(snapshot.default_tier(), Reason::NothingToRead);
+            Decision::fallback(snapshot.default_tier(), Reason::NothingToRead)
         }
         (Wish::Auto, Reading::Failed(error)) => {
             let reason = Reason::EmbedderFailed { error: error.to_string() };
-            return Decision::fallback(snapshot.default_tier(), reason);
+            Decision::fallback(snapshot.default_tier(), reason)
         }
-        (Wish::Auto, Reading::Features(features)) => features,
-    };
-    let neighbours = snapshot.neighbours(features);
-    let tally = tally(&neighbours, snapshot.vote());
-    Decision::voted(snapshot.default_tier(), neighbours, tally)
+        (Wish::Auto, Reading::Judged(judgement)) => snapshot.decide(judgement, None),
+        (Wish::Auto, Reading::Hurried(judgement, error)) => {
+            snapshot.decide(judgement, Some(error.to_string()))
+        }
+    }
 }

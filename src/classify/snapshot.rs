@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::decision::Neighbour;
-use super::space::Space;
-use crate::config::{Config, Example, Target, Tier, Vote};
-use crate::embed::Features;
-use crate::index::Index;
+use super::classifier::{Classifier, Judgement};
+use super::decision::{Decision, Neighbour, Reason};
+use super::fit::Glanced;
+use crate::config::{Config, Example, QueryType, Target, Tier};
+use crate::embed::{Glance, StaticTable};
 
 /// What the caller wrote as `model`, resolved.
 #[derive(Debug)]
@@ -37,17 +37,28 @@ pub struct UnknownModel {
 #[derive(Debug)]
 pub struct Snapshot {
     config: Arc<Config>,
-    space: Space,
-    index: Index,
+    table: Arc<StaticTable>,
+    classifier: Classifier,
     generation: u64,
 }
 
+/// What is seen of a prompt before any model reads it.
+#[derive(Debug)]
+pub struct Glimpse {
+    glance: Glance,
+    glanced: Option<Glanced>,
+}
+
 impl Snapshot {
-    /// Puts together a configuration, the space fitted to its examples and the index over their places in it, row by row.
+    /// Puts together a configuration, what was fitted to its examples, and the table for glances.
     #[must_use]
-    pub fn new(config: Arc<Config>, space: Space, index: Index, generation: u64) -> Self {
-        debug_assert_eq!(config.examples.len(), index.len(), "one place an example");
-        Self { config, space, index, generation }
+    pub fn new(
+        config: Arc<Config>,
+        table: Arc<StaticTable>,
+        classifier: Classifier,
+        generation: u64,
+    ) -> Self {
+        Self { config, table, classifier, generation }
     }
 
     /// Counts the snapshots since the start, from 1.
@@ -62,12 +73,6 @@ impl Snapshot {
         &self.config.default_tier
     }
 
-    /// How neighbours become a query type.
-    #[must_use]
-    pub fn vote(&self) -> Vote {
-        self.config.vote
-    }
-
     /// The configuration it was made from.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -80,20 +85,63 @@ impl Snapshot {
         self.config.examples.get(row)
     }
 
-    /// The index over the examples.
+    /// What decides, the configuration aside.
     #[must_use]
-    pub fn index(&self) -> &Index {
-        &self.index
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
     }
 
-    /// The examples that vote on a prompt, nearest first.
+    /// Glances at a text.
     #[must_use]
-    pub fn neighbours(&self, features: &Features) -> Vec<Neighbour> {
-        // What the snapshot's own embedder reads always fits; anything else has no neighbours.
-        let place = self.space.place(features.as_slice());
-        let hits = self.index.nearest(&place, self.config.vote.neighbours);
-        let hits = hits.unwrap_or_default();
-        let known = hits.into_iter().filter_map(|hit| {
+    pub fn glimpse(&self, text: &str) -> Glimpse {
+        let glance = self.table.glance(text);
+        let glanced = self.classifier.glance(&glance);
+        Glimpse { glance, glanced }
+    }
+
+    /// What a glance alone says; nothing when examples are too few to be told apart by it.
+    #[must_use]
+    pub fn judge_glimpse(&self, glimpse: &Glimpse) -> Option<Judgement> {
+        let is_telling = glimpse.glanced.is_some() || self.classifier.reads_at_a_glance();
+        is_telling.then(|| self.judge(glimpse, &[]))
+    }
+
+    /// What is said of a prompt after the model read so much of it.
+    #[must_use]
+    pub fn judge(&self, glimpse: &Glimpse, features: &[f32]) -> Judgement {
+        self.classifier.judge(&glimpse.glance, glimpse.glanced.as_ref(), features)
+    }
+
+    /// The decision that follows from what is said of a prompt.
+    #[must_use]
+    pub fn decide(&self, judgement: Judgement, hurried: Option<String>) -> Decision {
+        match self.elect(&judgement.shares) {
+            Some(elected) => Decision::judged(self.default_tier(), judgement, elected, hurried),
+            None => Decision::fallback(self.default_tier(), Reason::NothingToRead),
+        }
+    }
+
+    /// The strongest query type of the winning tier, the tier's share, and its lead. The tier is what has to be right, so
+    /// it is what its query types gather together.
+    fn elect(&self, shares: &[f32]) -> Option<(Arc<QueryType>, f32, f32)> {
+        let sides = self.classifier.sides();
+        let sums = sides.sum(shares);
+        let winner = sides.winner(&sums)?;
+        let confidence = sums.get(winner).copied().filter(|share| *share > 0.0)?;
+        let others = sums.iter().enumerate().filter(|(side, _)| *side != winner);
+        let second = others.map(|(_, share)| *share).fold(0.0, f32::max);
+        let inside = self.config.query_types.iter().zip(shares).zip(&sides.of_label);
+        let strongest = inside
+            .filter(|(_, side)| **side == winner)
+            .max_by(|a, b| a.0.1.total_cmp(b.0.1))
+            .map(|((query_type, _), _)| query_type)?;
+        Some((Arc::clone(strongest), confidence, confidence - second))
+    }
+
+    /// The examples near to a prompt, nearest first.
+    #[must_use]
+    pub fn neighbours(&self, judgement: &Judgement) -> Vec<Neighbour> {
+        let known = self.classifier.neighbours(judgement).into_iter().filter_map(|hit| {
             let query_type = Arc::clone(&self.example(hit.row)?.query_type);
             Some(Neighbour { row: hit.row, query_type, cosine: hit.cosine })
         });

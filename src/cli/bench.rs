@@ -15,9 +15,10 @@ use super::bench_embed::{self, EmbedArgs};
 use super::served::{Served, user_says};
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
+use crate::classify::Depth;
 use crate::embed::{self, Bert, Reference};
 use crate::gateway;
-use crate::tune::{Depth, DepthFigures, Judged, Spread, depths};
+use crate::tune::{DepthFigures, Judged, Spread, depths};
 
 /// The model whose bare forward pass stands beside the decision.
 const COMPARED: &str = "minilm";

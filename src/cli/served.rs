@@ -8,15 +8,18 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::{fetch_env, progress};
-use crate::classify::{Decision, Reason, outlier};
+use crate::classify::{Depth, Reason};
 use crate::config::Config;
 use crate::gateway;
 use crate::pipeline::{Incoming, Pipeline};
 use crate::receipt::{End, Receipt};
-use crate::tune::{Depth, Opinion, Row};
+use crate::tune::{Opinion, Row};
 
 /// Prompts decided before the clock counts.
 pub(super) const WARM_UP: usize = 20;
+
+/// As far from everything known as a prompt can be.
+const OUTSIDE: f32 = 2.0;
 
 /// A gateway that decides and calls nobody.
 pub(super) struct Served {
@@ -45,7 +48,7 @@ impl Served {
 
     /// How many examples decide.
     pub(super) fn examples(&self) -> usize {
-        self.pipeline.snapshot.index().len()
+        self.pipeline.snapshot.config().examples.len()
     }
 
     /// Decides and plans for a conversation.
@@ -72,15 +75,15 @@ impl Served {
     pub(super) fn decide(&self, messages: &Value) -> anyhow::Result<Opinion> {
         let receipt = self.explain(messages)?;
         let decision = receipt.decision.as_ref().context("no decision")?;
-        if let Reason::EmbedderFailed { error } = &decision.reason {
+        if let Reason::EmbedderFailed { error } | Reason::Hurried { error } = &decision.reason {
             bail!("the prompt could not be read: {error}");
         }
         let read = receipt.timings.parse + receipt.timings.embed;
         Ok(Opinion {
             predicted: decision.goal.tier_name().unwrap_or_default().to_owned(),
             confidence: decision.confidence,
-            outlier: outlier(decision.neighbours.iter().map(|each| each.cosine)),
-            depth: depth(decision),
+            outlier: decision.judgement.as_ref().map_or(OUTSIDE, |judgement| judgement.outlier),
+            depth: decision.depth().unwrap_or(Depth::Glance),
             abstained: matches!(decision.reason, Reason::LowConfidence { .. }),
             embed: read,
             decide: read + receipt.timings.decide,
@@ -101,9 +104,4 @@ impl Served {
 /// A conversation of one turn.
 pub(super) fn user_says(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
-}
-
-/// Every prompt is read through the whole model.
-fn depth(_: &Decision) -> Depth {
-    Depth::Full
 }

@@ -12,8 +12,8 @@ use super::raw::{
     RawSecret, RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, IndexKind, Outcomes, Prompt, Provider,
-    QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
+    Breaker, Config, Credential, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes, Prompt,
+    Provider, QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -63,8 +63,10 @@ pub(super) fn check(
         server,
         embedder: Embedder {
             model: match raw.embedder.model {
-                RawEmbedderModel::Minilm => "minilm".to_owned(),
-                RawEmbedderModel::Remote => "remote".to_owned(),
+                RawEmbedderModel::Static => EmbedderModel::Static,
+                RawEmbedderModel::Minilm => EmbedderModel::Minilm,
+                RawEmbedderModel::Cascade => EmbedderModel::Cascade,
+                RawEmbedderModel::Remote => EmbedderModel::Remote,
             },
             remote,
             deadline: Duration::from_millis(raw.embedder.deadline_ms),
@@ -220,7 +222,8 @@ impl Check<'_, '_, '_> {
                 );
                 self.warning(&["tiers", name, "targets"], message);
             }
-            tiers.push(Arc::new(Tier { name: name.clone(), targets }));
+            let strictness = tier.strictness;
+            tiers.push(Arc::new(Tier { name: name.clone(), targets, strictness }));
         }
         if tiers.is_empty() {
             self.error(&["tiers"], "empty; write at least one tier");

@@ -23,6 +23,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use load::{ConfigError, Environment, Loaded, load, schema};
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
@@ -81,12 +83,56 @@ pub struct Server {
 /// The model that reads prompts.
 #[derive(Debug)]
 pub struct Embedder {
-    /// Name of the model in `models/manifest.toml`; `remote` for one behind a server.
-    pub model: String,
-    /// The server, when that is its name.
+    /// What reads.
+    pub model: EmbedderModel,
+    /// The server, when it is one.
     pub remote: Option<RemoteModel>,
-    /// Longest wait for one prompt's vector; past it the default tier answers.
+    /// Longest wait for one prompt to be read; past it a glance decides.
     pub deadline: Duration,
+}
+
+/// What reads prompts, and how deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbedderModel {
+    /// Glances alone: nothing to download, microseconds.
+    Static,
+    /// Every prompt is read to the end by a local model.
+    Minilm,
+    /// A glance where that is clear enough, and else the local model, as deep as is needed.
+    Cascade,
+    /// Every prompt is read by a model behind a server.
+    Remote,
+}
+
+impl EmbedderModel {
+    /// As it is written.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Minilm => "minilm",
+            Self::Cascade => "cascade",
+            Self::Remote => "remote",
+        }
+    }
+
+    /// The local model's name in `models/manifest.toml`.
+    #[must_use]
+    pub fn local(self) -> Option<&'static str> {
+        match self {
+            Self::Minilm | Self::Cascade => Some("minilm"),
+            Self::Static | Self::Remote => None,
+        }
+    }
+
+    /// Whether a prompt is read only as deep as is clear enough.
+    #[must_use]
+    pub fn may_stop(self) -> bool {
+        match self {
+            Self::Cascade => true,
+            Self::Static | Self::Minilm | Self::Remote => false,
+        }
+    }
 }
 
 /// A model behind a server that answers `POST {base_url}/embeddings`.
@@ -108,7 +154,7 @@ pub struct Prompt {
 }
 
 /// How neighbours become a query type.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
     /// How many nearest examples vote.
     pub neighbours: usize,
@@ -225,6 +271,8 @@ pub struct Tier {
     pub name: String,
     /// In the order in which they are tried; at least one.
     pub targets: Vec<Arc<Target>>,
+    /// What missing this tier costs against entering it in vain; 1 or more.
+    pub strictness: f32,
 }
 
 /// A kind of prompt, and the tier that should answer it.
@@ -234,7 +282,7 @@ pub struct QueryType {
     pub name: String,
     /// Who answers.
     pub tier: Arc<Tier>,
-    /// Below this share of the vote the default tier answers.
+    /// Below this probability of the tier the default tier answers.
     pub min_confidence: f32,
 }
 

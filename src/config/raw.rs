@@ -97,18 +97,18 @@ impl Default for RawServer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawEmbedder {
-    /// A local model from `models/manifest.toml`, or `remote` for one behind a server.
+    /// What reads prompts, and how deep.
     pub(super) model: RawEmbedderModel,
     /// The server, for `model: remote`.
     pub(super) remote: Option<RawRemote>,
-    /// Longest wait for one prompt's vector, in milliseconds; past it the default tier answers.
+    /// Longest wait for one prompt to be read, in milliseconds; past it a glance decides.
     #[schemars(range(min = 1, max = 60_000))]
     pub(super) deadline_ms: u64,
 }
 
 impl Default for RawEmbedder {
     fn default() -> Self {
-        Self { model: RawEmbedderModel::Minilm, remote: None, deadline_ms: 500 }
+        Self { model: RawEmbedderModel::Cascade, remote: None, deadline_ms: 500 }
     }
 }
 
@@ -129,12 +129,16 @@ pub(super) struct RawRemote {
     pub(super) dimensions: usize,
 }
 
-/// Which model.
+/// What reads prompts, and how deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawEmbedderModel {
-    /// all-MiniLM-L6-v2, 384 dimensions.
+    /// Glances alone, by a table inside the program: nothing to download, microseconds a prompt.
+    Static,
+    /// all-MiniLM-L6-v2 reads every prompt to the end.
     Minilm,
+    /// A glance where that is clear enough, and else all-MiniLM-L6-v2, as deep as is needed.
+    Cascade,
     /// The one that `remote` describes.
     Remote,
 }
@@ -264,6 +268,14 @@ pub(super) struct RawTier {
     /// `<provider>/<model>` in the order in which they are tried.
     #[schemars(example = json!(["openai/gpt-6-luna"]))]
     pub(super) targets: Vec<String>,
+    /// What missing this tier costs against entering it in vain: at 4 a prompt is sent here from a probability of one in five.
+    #[serde(default = "default_strictness")]
+    #[schemars(range(min = 1.0, max = 1000.0))]
+    pub(super) strictness: f32,
+}
+
+fn default_strictness() -> f32 {
+    1.0
 }
 
 /// A kind of prompt, and the tier that should answer it.
@@ -273,7 +285,7 @@ pub(super) struct RawQueryType {
     /// Who answers.
     #[schemars(example = &"general")]
     pub(super) tier: String,
-    /// Below this share of the vote the default tier answers.
+    /// Below this probability of its tier the default tier answers.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(super) min_confidence: f32,

@@ -7,6 +7,7 @@
 mod bert;
 mod distill;
 pub mod fetch;
+mod glance;
 pub mod manifest;
 mod ngrams;
 mod reader;
@@ -21,8 +22,9 @@ use thiserror::Error;
 
 pub use bert::{Bert, LoadError, Reference, WeightsError};
 pub use distill::distill;
+pub use glance::Glance;
 pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
-pub use reader::{Reader, ReaderLimits};
+pub use reader::{Enough, Read, Reader, ReaderLimits};
 pub use remote::{Ask, Remote};
 pub use table::{DIMENSIONS, StaticTable, TableError};
 pub use vectors::{OnProgress, on_one_core, read_examples};

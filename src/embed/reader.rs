@@ -1,13 +1,12 @@
 //! The thread that owns the model, the queue in front of it and the memory of recent prompts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{EmbedError, Embedder, Features};
-use crate::chat::{Passage, Prompt};
+use crate::chat::Prompt;
 
 /// Prompts remembered; at 384 dimensions and up to 2 KB of text each, 4,096 are at most 15 MB.
 const REMEMBERED: u64 = 4_096;
@@ -21,17 +20,31 @@ pub struct ReaderLimits {
     pub deadline: Duration,
 }
 
+/// Is shown what was read so far, and may end the reading there.
+pub type Enough = Box<dyn FnMut(&[f32]) -> bool + Send>;
+
+/// What was read of a prompt.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// As deep as was enough.
+    pub features: Features,
+    /// It had been read before.
+    pub remembered: bool,
+}
+
 /// A handle to the embedder; clones share one model and one memory.
 #[derive(Debug, Clone)]
 pub struct Reader {
     queue: mpsc::Sender<Job>,
     recent: Cache<Prompt, Features>,
+    /// Length of what is read to the end.
+    full: usize,
     limits: ReaderLimits,
 }
 
-#[derive(Debug)]
 struct Job {
     prompt: Prompt,
+    enough: Enough,
     answer: oneshot::Sender<Result<Features, EmbedError>>,
 }
 
@@ -42,23 +55,29 @@ impl Reader {
     /// When the operating system has no thread to give.
     pub fn start(embedder: impl Embedder, limits: ReaderLimits) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let full = embedder.stops().last().copied().unwrap_or_default();
         let thread = std::thread::Builder::new().name("embedder".to_owned());
         thread.spawn(move || run(&embedder, jobs))?;
-        Ok(Self { queue, recent: Cache::new(REMEMBERED), limits })
+        Ok(Self { queue, recent: Cache::new(REMEMBERED), full, limits })
     }
 
-    /// What the model sees in a prompt. Equal prompts that arrive together are read once.
+    /// What the model sees in a prompt, as deep as is enough. Equal prompts that arrive together are read once.
     ///
     /// # Errors
     /// When the queue is full, the deadline passes or the model fails; the caller then routes without a vector.
-    pub async fn read(&self, prompt: &Prompt) -> Result<Features, EmbedError> {
-        if let Some(known) = self.recent.get(prompt).await {
-            return Ok(known);
+    pub async fn read(&self, prompt: &Prompt, mut enough: Enough) -> Result<Read, EmbedError> {
+        if let Some(features) = self.recent.get(prompt).await {
+            // What was enough for the rules of then may be too little for those of now.
+            if features.len() >= self.full || enough(features.as_slice()) {
+                return Ok(Read { features, remembered: true });
+            }
+            self.recent.invalidate(prompt).await;
         }
-        let asked = self.recent.try_get_with_by_ref(prompt, self.ask(prompt.clone()));
+        let asked = self.recent.try_get_with_by_ref(prompt, self.ask(prompt.clone(), enough));
         let late = EmbedError::Late { deadline_ms: self.limits.deadline.as_millis() };
         match tokio::time::timeout(self.limits.deadline, asked).await {
-            Ok(answer) => answer.map_err(|error: Arc<EmbedError>| (*error).clone()),
+            Ok(Ok(features)) => Ok(Read { features, remembered: false }),
+            Ok(Err(error)) => Err((*error).clone()),
             Err(_elapsed) => Err(late),
         }
     }
@@ -69,9 +88,9 @@ impl Reader {
         !self.queue.is_closed()
     }
 
-    async fn ask(&self, prompt: Prompt) -> Result<Features, EmbedError> {
+    async fn ask(&self, prompt: Prompt, enough: Enough) -> Result<Features, EmbedError> {
         let (answer, wait) = oneshot::channel();
-        self.queue.try_send(Job { prompt, answer }).map_err(|refused| match refused {
+        self.queue.try_send(Job { prompt, enough, answer }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => EmbedError::Busy { waiting: QUEUE },
             mpsc::error::TrySendError::Closed(_) => EmbedError::Stopped,
         })?;
@@ -80,20 +99,19 @@ impl Reader {
 }
 
 fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.blocking_recv() {
+    while let Some(mut job) = jobs.blocking_recv() {
         // Nobody waits any more: the deadline passed or the caller left.
         if job.answer.is_closed() {
             continue;
         }
-        // A follow-up is read behind what it continues: "and in French?" says nothing alone.
-        let context = job.prompt.in_context();
-        let text = context.as_ref().map_or(job.prompt.as_str(), Passage::as_str);
-        drop(job.answer.send(embedder.read_fully(text)));
+        let text = job.prompt.to_read();
+        drop(job.answer.send(embedder.read(&text, &mut job.enough)));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc as gate;
 
@@ -137,6 +155,10 @@ mod tests {
         (Reader::start(embedder, limits).expect("a thread"), open, calls)
     }
 
+    async fn read(reader: &Reader, text: &str) -> Result<Read, EmbedError> {
+        reader.read(&prompt(text), Box::new(|_features| false)).await
+    }
+
     fn prompt(text: &str) -> Prompt {
         Prompt::new(text).expect("visible text")
     }
@@ -145,21 +167,22 @@ mod tests {
     async fn a_prompt_is_read_once_and_then_remembered() {
         let (reader, open, calls) = start(10_000);
         open.send(()).expect("the thread waits");
-        let first = reader.read(&prompt("a")).await.expect("a vector");
-        let second = reader.read(&prompt("a")).await.expect("from memory");
-        assert_eq!(first, second);
+        let first = read(&reader, "a").await.expect("a vector");
+        let second = read(&reader, "a").await.expect("from memory");
+        assert_eq!(first.features, second.features);
+        assert!(second.remembered && !first.remembered);
         assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
     async fn a_slow_model_is_late_and_abandoned_jobs_are_dropped() {
         let (reader, open, calls) = start(20);
-        assert!(matches!(reader.read(&prompt("a")).await, Err(EmbedError::Late { .. })));
-        assert!(matches!(reader.read(&prompt("b")).await, Err(EmbedError::Late { .. })));
+        assert!(matches!(read(&reader, "a").await, Err(EmbedError::Late { .. })));
+        assert!(matches!(read(&reader, "b").await, Err(EmbedError::Late { .. })));
         // "a" is being read, "b" was given up while it waited: only "c" is read next.
         open.send(()).expect("the thread waits");
         open.send(()).expect("the thread waits");
-        let third = reader.read(&prompt("c")).await;
+        let third = read(&reader, "c").await;
         assert!(third.is_ok(), "{third:?}");
         assert_eq!(calls.load(Ordering::SeqCst), 2);
     }
@@ -170,13 +193,13 @@ mod tests {
         let waiting: Vec<_> = (0..=QUEUE)
             .map(|number| {
                 let reader = reader.clone();
-                tokio::spawn(async move { reader.read(&prompt(&number.to_string())).await })
+                tokio::spawn(async move { read(&reader, &number.to_string()).await })
             })
             .collect();
         while reader.queue.capacity() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = reader.read(&prompt("one more")).await;
+        let refused = read(&reader, "one more").await;
         assert!(matches!(refused, Err(EmbedError::Busy { waiting: QUEUE })), "{refused:?}");
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
@@ -185,9 +208,9 @@ mod tests {
     async fn a_model_that_panics_is_an_error_for_everyone_after() {
         let (reader, open, _calls) = start(10_000);
         open.send(()).expect("the thread waits");
-        let failed = reader.read(&prompt("panic")).await;
+        let failed = read(&reader, "panic").await;
         assert!(matches!(failed, Err(EmbedError::Stopped)), "{failed:?}");
-        let after = reader.read(&prompt("a")).await;
+        let after = read(&reader, "a").await;
         assert!(matches!(after, Err(EmbedError::Stopped)), "{after:?}");
     }
 }

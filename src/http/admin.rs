@@ -41,7 +41,7 @@ fn readiness(app: &App) -> Response {
     if app.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
-    if app.pipeline.reader.is_alive() { "ok" } else { "degraded: the embedder has stopped" }
+    if app.pipeline.is_reading() { "ok" } else { "degraded: the embedder has stopped" }
         .into_response()
 }
 
@@ -56,8 +56,11 @@ pub(super) async fn status(State(startup): State<Startup>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "generation": snapshot.generation(),
         "draining": app.is_draining(),
-        "embedder": {"model": config.embedder.model, "alive": pipeline.reader.is_alive()},
-        "index": {"examples": snapshot.index().len(), "graph": snapshot.index().uses_graph()},
+        "embedder": {"model": config.embedder.model.label(), "alive": pipeline.is_reading()},
+        "index": {
+            "examples": config.examples.len(),
+            "graph": snapshot.classifier().uses_graph(),
+        },
         "in_flight": app.in_flight_max - app.in_flight.available_permits(),
         "tiers": tiers,
     });

@@ -19,7 +19,8 @@ use thiserror::Error;
 use crate::config::IndexKind;
 use best::{Best, Ranked};
 use graph::Graph;
-use rows::{Fault, Query, Rows};
+use rows::Fault;
+pub(crate) use rows::{Query, Rows};
 
 /// Bytes of levels up to which `auto` scans: 16,000 examples of 384 components, 32,000 of up to 192. The scan finds everything, in
 /// 0.12 ms over 10,000 examples of 384 components and 0.21 over 16,000; the graph takes 0.08 there, misses four neighbours in a

@@ -6,6 +6,8 @@
 //! projected ones, which stand closer together. So the best are ranked anew by both bytes, to a few millionths, which takes
 //! a microsecond. Together they are half of what `f32` takes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::simd::Simd;
 
 /// Levels on either side of zero. -128 is left out: products stay in range, and minus a row is a row.
@@ -19,7 +21,7 @@ const BLOCK: usize = 128;
 
 /// What is wrong with a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is not as long as the others.
     Length,
     /// A component is not finite, or all are zero.
@@ -27,7 +29,9 @@ pub(super) enum Fault {
 }
 
 /// Many directions of one length.
-pub(super) struct Rows {
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Rows {
+    #[serde(skip, default = "Simd::best")]
     simd: Simd,
     dimensions: usize,
     stride: usize,
@@ -38,7 +42,7 @@ pub(super) struct Rows {
 }
 
 /// A direction to compare with many.
-pub(super) struct Query {
+pub(crate) struct Query {
     levels: Vec<i8>,
     parts: Vec<i8>,
     scale: f32,
@@ -46,7 +50,7 @@ pub(super) struct Query {
 
 impl Rows {
     /// None yet, of so many components each.
-    pub(super) fn with_capacity(dimensions: usize, count: usize) -> Self {
+    pub(crate) fn with_capacity(dimensions: usize, count: usize) -> Self {
         let stride = dimensions.next_multiple_of(STEP);
         let bytes = || Vec::with_capacity(stride * count);
         let (levels, parts, scales) = (bytes(), bytes(), Vec::with_capacity(count));
@@ -54,7 +58,7 @@ impl Rows {
     }
 
     /// Adds a row at the end.
-    pub(super) fn push(&mut self, vector: &[f32]) -> Result<(), Fault> {
+    pub(crate) fn push(&mut self, vector: &[f32]) -> Result<(), Fault> {
         let query = self.query(vector)?;
         self.levels.extend(&query.levels);
         self.parts.extend(&query.parts);
@@ -62,8 +66,17 @@ impl Rows {
         Ok(())
     }
 
+    /// Adds a row at the end, one that is near to nothing where a vector has no direction.
+    pub(crate) fn push_or_zero(&mut self, vector: &[f32]) {
+        if self.push(vector).is_err() {
+            self.levels.resize(self.levels.len() + self.stride, 0);
+            self.parts.resize(self.parts.len() + self.stride, 0);
+            self.scales.push(0.0);
+        }
+    }
+
     /// Rounds a vector as the rows were.
-    pub(super) fn query(&self, vector: &[f32]) -> Result<Query, Fault> {
+    pub(crate) fn query(&self, vector: &[f32]) -> Result<Query, Fault> {
         if vector.len() != self.dimensions {
             return Err(Fault::Length);
         }
@@ -91,7 +104,7 @@ impl Rows {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.scales.len()
     }
 
@@ -119,7 +132,7 @@ impl Rows {
     }
 
     /// Cosines of a query with all rows by their levels, some rows at a time: `each(first row, cosines)`.
-    pub(super) fn cosines(&self, query: &Query, mut each: impl FnMut(usize, &[f32])) {
+    pub(crate) fn cosines(&self, query: &Query, mut each: impl FnMut(usize, &[f32])) {
         let (mut sums, mut cosines) = ([0; BLOCK], [0.0; BLOCK]);
         let blocks = self.levels.chunks(BLOCK * self.stride.max(1)).zip(self.scales.chunks(BLOCK));
         for (number, (levels, scales)) in blocks.enumerate() {

@@ -136,14 +136,15 @@ mod tests {
 
     fn decision(ids: &[&str], pinned: Option<&str>) -> Decision {
         let targets = ids.iter().map(|id| target(id)).collect();
-        let tier = Goal::Tier(Arc::new(Tier { name: "t".to_owned(), targets }));
+        let tier = Goal::Tier(Arc::new(Tier { name: "t".to_owned(), targets, strictness: 1.0 }));
         Decision {
             goal: pinned.map_or(tier, |id| Goal::Target(target(id))),
             query_type: None,
             confidence: 0.0,
             margin: 0.0,
             reason: Reason::Asked,
-            neighbours: Vec::new(),
+            judgement: None,
+            remembered: false,
         }
     }
 

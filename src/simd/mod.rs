@@ -3,12 +3,17 @@
 //! A computation is a `Kernel`, written once over the lanes of `isa` and compiled for each instruction set; `Simd::run`
 //! picks the one to run. All of them give the same vectors up to the rounding of floats.
 
+use std::sync::OnceLock;
+
+mod curves;
 mod dots;
+mod floats;
 mod isa;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use curves::{exp2, polynomial};
 pub(crate) use isa::{Block, Floats, Isa, Kernel, LANES, LARGEST_PAIR_SUM, Tile};
 use portable::Portable;
 pub(crate) use portable::nearest;
@@ -29,10 +34,13 @@ enum Set {
 }
 
 impl Simd {
-    /// The fastest one.
+    /// The fastest one. The processor is asked once.
     #[must_use]
     pub fn best() -> Self {
-        Self::available().first().copied().unwrap_or(Self(Set::Portable(Portable)))
+        static BEST: OnceLock<Simd> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            Self::available().first().copied().unwrap_or(Self(Set::Portable(Portable)))
+        })
     }
 
     /// All that this processor has, the fastest first and portable code last.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::judge::{Depth, Judged};
+use super::judge::Judged;
 use super::ranking::{auroc, recall_at_5};
 use super::times::{Spread, count, micros};
+use crate::classify::Depth;
 
 /// Bins of the calibration error; the usual number.
 const ECE_BINS: usize = 15;

@@ -3,37 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::rows::Row;
 use super::split::Fold;
-
-/// How deep a prompt was read before it was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Depth {
-    /// Not at all; it was remembered.
-    Cache,
-    /// By its tokens and characters alone.
-    Glance,
-    /// Through the model's first layers.
-    Skim,
-    /// Through the whole model.
-    Full,
-}
-
-impl Depth {
-    /// As it is written in figures.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Cache => "cache",
-            Self::Glance => "glance",
-            Self::Skim => "skim",
-            Self::Full => "full",
-        }
-    }
-}
+use crate::classify::Depth;
 
 /// What a classifier says of a prompt, and how long that took.
 #[derive(Debug, Clone)]

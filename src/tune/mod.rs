@@ -13,7 +13,7 @@ mod text;
 mod times;
 
 pub use figures::{DepthFigures, Figures, LabelFigures, depths, figures};
-pub use judge::{Depth, Judged, Opinion, Training, judge_folds};
+pub use judge::{Judged, Opinion, Training, judge_folds};
 pub use report::{Confusion, Evaluation, FoldFigures, Report, Source, prediction};
 pub use rows::{Filter, FilterError, OUT_OF_SCOPE, Place, Row, RowError, parse};
 pub use split::{Draw, Fold, Shots, folds_of_groups, held_out, stratified_folds};

@@ -2,16 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
-use semroute::chat::{Passage, Reads, parse, prompt_of};
-use semroute::classify::{Reading, Wish, decide};
-use semroute::embed::Embedder;
-use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use crate::shipped::brain;
+use semroute::classify::Reason;
+use semroute::gateway;
+use semroute::pipeline::{Incoming, Pipeline};
+use semroute::receipt::Receipt;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::shipped::{config, fetch_env};
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 const LOOKALIKES: &str = include_str!("../golden/lookalikes.jsonl");
 const SAFETY: &str = include_str!("../golden/safety.jsonl");
 const FOLLOW_UPS: &str = include_str!("../golden/follow_ups.jsonl");
+
+static PIPELINE: OnceLock<(Runtime, Pipeline)> = OnceLock::new();
 
 #[test]
 fn harmless_look_alikes_stay_out_of_safety() {
@@ -45,13 +55,27 @@ fn user_says(row: &Value) -> Value {
     json!([{"role": "user", "content": row["text"]}])
 }
 
-/// The tier of a conversation.
+/// The tier of a conversation, decided as in service.
 fn tier(messages: &Value) -> String {
     let body = json!({"model": "auto", "messages": messages}).to_string();
-    let prompt = prompt_of(&parse(body.as_bytes()).unwrap(), Reads { system: false }).unwrap();
-    let context = prompt.in_context();
-    let text = context.as_ref().map_or(prompt.as_str(), Passage::as_str);
-    let reading = Reading::Features(brain().embedder.read_fully(text).unwrap());
-    let decision = decide(&brain().snapshot, &Wish::Auto, &reading);
+    let (runtime, pipeline) = PIPELINE.get_or_init(pipeline);
+    let received = Instant::now();
+    let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
+    let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
+    runtime.block_on(pipeline.explain(&incoming, &mut receipt)).unwrap();
+    let decision = receipt.decision.as_ref().unwrap();
+    assert!(!matches!(decision.reason, Reason::Hurried { .. } | Reason::EmbedderFailed { .. }));
     decision.goal.tier_name().unwrap().to_owned()
+}
+
+fn pipeline() -> (Runtime, Pipeline) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // A debug build that shares its processors with other tests is slower than the shipped deadline allows.
+    let mut config = config();
+    config.embedder.deadline = DEADLINE;
+    let brain = gateway::load_brain(Arc::new(config), &fetch_env(), &mut |_, _| {}).unwrap();
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let pipeline =
+        runtime.block_on(async { gateway::start(brain.embedder, brain.snapshot).unwrap() });
+    (runtime, pipeline)
 }

@@ -9,11 +9,11 @@ use semroute::config::{Config, IndexKind};
 use semroute::embed::fetch::{self, ModelFiles};
 use semroute::embed::manifest::{Manifest, Model};
 use semroute::embed::{Bert, Embedder, Embedding, Features, Reference};
-use semroute::gateway::{self, Brain};
+use semroute::gateway;
 use semroute::simd::Simd;
 use serde_json::Value;
 
-use crate::shipped::{brain, config, fetch_env};
+use crate::shipped::{config, embedder, fetch_env};
 
 /// Made by sentence-transformers; the file says with which versions.
 const REFERENCE: &str = include_str!("../golden/minilm_reference.json");
@@ -76,7 +76,7 @@ fn bytes_stay_near_the_floats_on_every_instruction_set() {
 
 #[test]
 fn reading_stops_where_enough_is_known() {
-    let bert = &brain().embedder;
+    let bert = embedder();
     let full = bert.read_fully("How do I reverse a list?").unwrap();
     let mut shown = Vec::new();
     let early = bert.read("How do I reverse a list?", &mut |features| {
@@ -92,12 +92,12 @@ fn reading_stops_where_enough_is_known() {
 #[test]
 fn threads_that_read_at_once_read_the_same() {
     let texts = ["a short one", "another, which is a little longer than the first one was"];
-    let alone = texts.map(|text| brain().embedder.read_fully(text).unwrap());
+    let alone = texts.map(|text| embedder().read_fully(text).unwrap());
     std::thread::scope(|scope| {
         for (text, expected) in texts.into_iter().zip(&alone).cycle().take(8) {
             scope.spawn(move || {
                 for _ in 0..5 {
-                    assert_eq!(brain().embedder.read_fully(text).unwrap(), *expected);
+                    assert_eq!(embedder().read_fully(text).unwrap(), *expected);
                 }
             });
         }
@@ -134,22 +134,20 @@ fn a_prompt_is_nearest_to_itself_and_nearer_to_its_own_kind() {
 
 #[test]
 fn the_shipped_examples_are_found_through_the_graph() {
-    let Brain { embedder, .. } = brain();
     let config = Config { index: IndexKind::Hnsw, ..config() };
     let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let features = gateway::read_texts(embedder, &texts, &fetch_env(), &mut |_, _| {}).unwrap();
+    let features = gateway::read_texts(embedder(), &texts, &fetch_env(), &mut |_, _| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let graph = folder.path().join("examples.graph");
     let snapshot =
-        gateway::fit_snapshot(Arc::new(config), &features, embedder.stops(), &graph).unwrap();
-    let index = snapshot.index();
-    assert!(index.uses_graph(), "{index:?}");
-    assert!(index.recall() >= 0.98, "{}", index.recall());
+        gateway::fit_snapshot(Arc::new(config), &features, embedder().stops(), &graph).unwrap();
+    // A graph that misses more than two neighbours in a hundred is not used.
+    assert!(snapshot.classifier().uses_graph());
 }
 
 fn embed(text: &str) -> Embedding {
     let prompt = Prompt::new(text).unwrap();
-    brain().embedder.embed(prompt.as_str()).unwrap()
+    embedder().embed(prompt.as_str()).unwrap()
 }
 
 /// The golden texts and their vectors.
@@ -199,5 +197,5 @@ fn last(taps: &[Embedding]) -> Embedding {
 }
 
 fn last_tap(features: &Features) -> Embedding {
-    features.deepest(brain().embedder.stops()).unwrap()
+    features.deepest(embedder().stops()).unwrap()
 }

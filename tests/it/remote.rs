@@ -70,7 +70,8 @@ fn open(base_url: &str, deadline_ms: u64) -> Box<dyn Embedder> {
     std::fs::write(folder.path().join("examples/q.jsonl"), rows.join("\n")).expect("written");
     let env = |name: &str| (name == "KEY").then(|| "key-of-the-embedder".to_owned());
     let loaded = config::load(Path::new(&file), &env, None).expect("a good configuration");
-    gateway::open_embedder(&loaded.config, &fetch_env()).expect("an embedder")
+    let embedder = gateway::open_embedder(&loaded.config, &fetch_env()).expect("an embedder");
+    embedder.expect("a remote one")
 }
 
 fn read(answer: Option<(u16, &str)>) -> Result<Features, EmbedError> {

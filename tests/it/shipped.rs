@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use semroute::config::{self, Config};
+use semroute::embed::Embedder;
 use semroute::embed::fetch::FetchEnv;
 use semroute::gateway::{self, Brain};
 
@@ -26,6 +27,11 @@ pub(crate) fn brain() -> &'static Brain {
 fn load() -> Brain {
     gateway::load_brain(Arc::new(config()), &fetch_env(), &mut |_, _| {})
         .expect("the model can be had")
+}
+
+/// The model of the shipped rules.
+pub(crate) fn embedder() -> &'static dyn Embedder {
+    brain().embedder.as_deref().expect("the shipped rules read with a model")
 }
 
 /// The shipped rules, checked.

@@ -1,5 +1,7 @@
 //! Which text stands for a conversation, and what its parts are.
 
+use std::borrow::Cow;
+
 use super::follow_up::{Lean, lean};
 use super::language::{Lang, language_of};
 use super::passage::Passage;
@@ -56,6 +58,15 @@ impl Prompt {
     pub fn in_context(&self) -> Option<Passage> {
         let earlier = self.earlier.as_ref()?;
         Passage::joined(&[earlier.as_str(), self.instruction.as_str()])
+    }
+
+    /// The text to decide by. A follow-up is read behind what it continues: "and in French?" says nothing alone.
+    #[must_use]
+    pub fn to_read(&self) -> Cow<'_, str> {
+        match self.in_context() {
+            Some(context) => Cow::Owned(context.as_str().to_owned()),
+            None => Cow::Borrowed(self.as_str()),
+        }
     }
 
     /// Finds what a turn continues among the turns before it, newest first.

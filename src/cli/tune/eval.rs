@@ -13,7 +13,7 @@ use super::super::served::Served;
 use super::super::{ConfigArgs, Format, OutputArgs, Ran, load_config, progress};
 use super::learn::Learner;
 use super::read;
-use crate::config::Config;
+use crate::config::{Config, EmbedderModel};
 use crate::embed;
 use crate::tune::{
     Draw, Evaluation, Filter, Fold, Judged, Report, Row, Shots, Source, folds_of_groups, held_out,
@@ -97,8 +97,12 @@ pub(super) fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<Ran> {
     embed::on_one_core();
     let mut config = load_config(&args.config)?.config;
     config.embedder.deadline = DEADLINE;
-    if let Some(depths) = args.embedder.and_then(|depths| depths.to_possible_value()) {
-        depths.get_name().clone_into(&mut config.embedder.model);
+    if let Some(depths) = args.embedder {
+        config.embedder.model = match depths {
+            Depths::Minilm => EmbedderModel::Minilm,
+            Depths::Static => EmbedderModel::Static,
+            Depths::Cascade => EmbedderModel::Cascade,
+        };
     }
     let Done { rows, folds, judged, source } =
         if args.train.is_empty() { by_examples(args, config)? } else { by_rows(args, &config)? };
@@ -120,7 +124,7 @@ fn by_examples(args: &EvalArgs, config: Config) -> anyhow::Result<Done> {
     let rows = read::rows(&args.test, &args.test_where)?;
     let texts: BTreeSet<&str> = config.examples.iter().map(|example| &*example.text).collect();
     let source = Source {
-        embedder: config.embedder.model.clone(),
+        embedder: config.embedder.model.label().to_owned(),
         examples_n: config.examples.len(),
         seen_n: rows.iter().filter(|row| texts.contains(row.text.trim())).count(),
     };
@@ -172,7 +176,7 @@ fn by_rows(args: &EvalArgs, config: &Config) -> anyhow::Result<Done> {
     )?;
     on_progress(total, total);
     let source = Source {
-        embedder: config.embedder.model.clone(),
+        embedder: config.embedder.model.label().to_owned(),
         examples_n: learner.examples(),
         seen_n: read::seen(&rows, &folds),
     };

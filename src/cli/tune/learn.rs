@@ -3,6 +3,7 @@
 //! Everything that `tune eval` knows of the classifier stands here, in `Learner::fit` and `Learned::judge`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::time::Instant;
@@ -10,60 +11,87 @@ use tokio::time::Instant;
 use super::super::served::WARM_UP;
 use super::super::{fetch_env, progress};
 use crate::chat::Prompt;
-use crate::classify::{Space, outlier};
+use crate::classify::{Classifier, Examples, Fit, Sides};
 use crate::config::{Config, IndexKind, Vote};
-use crate::embed::{Embedder, Features};
+use crate::embed::{Embedder, Features, Glance, StaticTable};
 use crate::gateway;
-use crate::index::{Hit, Index};
-use crate::tune::{Depth, Fold, Opinion, Row, Training};
+use crate::index::Index;
+use crate::tune::{Fold, Opinion, Row, Training};
 
 /// The embedder and what it reads in the rows to learn from; shared by all folds, so that each row is read once.
 pub(super) struct Learner<'a> {
     rows: &'a [Row],
-    embedder: Box<dyn Embedder>,
-    features: BTreeMap<usize, Features>,
+    table: Arc<StaticTable>,
+    embedder: Option<Box<dyn Embedder>>,
+    seen: BTreeMap<usize, Seen>,
     vote: Vote,
     index: IndexKind,
+    may_stop: bool,
+}
+
+/// What is seen of a row to learn from.
+struct Seen {
+    glance: Glance,
+    /// Nothing when glances decide alone.
+    features: Option<Features>,
 }
 
 /// A classifier fitted to one fold.
 pub(super) struct Learned {
     names: Vec<String>,
-    labels: Vec<usize>,
-    space: Space,
-    index: Index,
+    classifier: Classifier,
 }
 
 impl<'a> Learner<'a> {
     /// Reads every row that some fold learns from, unless an earlier run has.
     pub(super) fn new(rows: &'a [Row], folds: &[Fold], config: &Config) -> anyhow::Result<Self> {
         let env = fetch_env();
-        let embedder = gateway::open_embedder(config, &env)?;
+        let (table, embedder) = (gateway::table()?, gateway::open_embedder(config, &env)?);
         let places: BTreeSet<usize> = folds.iter().flat_map(|fold| &fold.train).copied().collect();
         let texts: Vec<&str> =
             places.iter().filter_map(|at| rows.get(*at)).map(|row| row.text.as_str()).collect();
-        let read = gateway::read_texts(&*embedder, &texts, &env, &mut progress("reading rows"))?;
-        let features = places.into_iter().zip(read).collect();
-        Ok(Self { rows, embedder, features, vote: config.vote, index: config.index })
+        let mut features = match &embedder {
+            Some(embedder) => {
+                gateway::read_texts(&**embedder, &texts, &env, &mut progress("reading rows"))?
+            }
+            None => Vec::new(),
+        }
+        .into_iter();
+        let seen = texts.iter().map(|text| {
+            let text = Prompt::new(text).map(|prompt| prompt.as_str().to_owned());
+            let glance = table.glance(text.as_deref().unwrap_or_default());
+            Seen { glance, features: features.next() }
+        });
+        let seen = places.into_iter().zip(seen).collect();
+        let (vote, index) = (config.vote, config.index);
+        let may_stop = config.embedder.model.may_stop();
+        Ok(Self { rows, table, embedder, seen, vote, index, may_stop })
     }
 
     /// How many rows there are to learn from, all folds together.
     pub(super) fn examples(&self) -> usize {
-        self.features.len()
+        self.seen.len()
     }
 
     pub(super) fn fit(&self, training: &Training<'_>) -> anyhow::Result<Learned> {
-        let features: Option<Vec<&Features>> =
-            training.rows.iter().map(|at| self.features.get(at)).collect();
-        let features = features.context("a row to learn from was not read")?;
-        let features: Vec<&[f32]> = features.into_iter().map(Features::as_slice).collect();
-        let stops = self.embedder.stops();
-        let (space, places) = Space::fit(&features, stops, &training.labels, training.names.len());
+        let seen: Option<Vec<&Seen>> = training.rows.iter().map(|at| self.seen.get(at)).collect();
+        let seen = seen.context("a row to learn from was not read")?;
+        let glances: Vec<Glance> = seen.iter().map(|seen| seen.glance.clone()).collect();
+        let features: Vec<&Features> =
+            seen.iter().filter_map(|seen| seen.features.as_ref()).collect();
+        let fit = Fit::new(&Examples {
+            glances: &glances,
+            features: &features,
+            stops: self.embedder.as_ref().map_or(&[][..], |embedder| embedder.stops()),
+            labels: &training.labels,
+            sides: &Sides::of_labels(training.names.len()),
+            vote: self.vote,
+            may_stop: self.may_stop,
+        })?;
+        let index = Index::build(&fit.deepest_places(), self.index)?;
         let learned = Learned {
             names: training.names.iter().map(|name| (*name).to_owned()).collect(),
-            labels: training.labels.clone(),
-            space,
-            index: Index::build(&places, self.index)?,
+            classifier: Classifier::new(fit, index)?,
         };
         for row in training.rows.iter().filter_map(|at| self.rows.get(*at)).take(WARM_UP) {
             self.judge(&learned, row)?;
@@ -75,34 +103,32 @@ impl<'a> Learner<'a> {
     pub(super) fn judge(&self, learned: &Learned, row: &Row) -> anyhow::Result<Opinion> {
         let started = Instant::now();
         let prompt = Prompt::new(&row.text).context("a text without a visible character")?;
-        let features = self.embedder.read_fully(prompt.as_str())?;
-        let read = Instant::now();
-        let place = learned.space.place(features.as_slice());
-        let hits = learned.index.nearest(&place, self.vote.neighbours)?;
-        let (label, confidence) = learned.elect(&hits, self.vote.sharpness);
+        let classifier = &learned.classifier;
+        let glance = self.table.glance(prompt.as_str());
+        let glanced = classifier.glance(&glance);
+        let judge = |features: &[f32]| classifier.judge(&glance, glanced.as_ref(), features);
+        let at_a_glance = judge(&[]);
+        let seen = Instant::now();
+        let (judgement, read) = match &self.embedder {
+            Some(embedder) if glanced.is_none() || !classifier.is_enough(&at_a_glance) => {
+                let enough = &mut |features: &[f32]| classifier.is_enough(&judge(features));
+                let features = embedder.read(prompt.as_str(), enough)?;
+                let read = Instant::now();
+                (judge(features.as_slice()), read)
+            }
+            Some(_) | None => (at_a_glance, seen),
+        };
+        let sums = classifier.sides().sum(&judgement.shares);
+        let winner = classifier.sides().winner(&sums).unwrap_or_default();
         let decided = Instant::now();
         Ok(Opinion {
-            predicted: learned.names.get(label).cloned().unwrap_or_default(),
-            confidence,
-            outlier: outlier(hits.iter().map(|hit| hit.cosine)),
-            depth: Depth::Full,
+            predicted: learned.names.get(winner).cloned().unwrap_or_default(),
+            confidence: sums.get(winner).copied().unwrap_or_default(),
+            outlier: judgement.outlier,
+            depth: judgement.depth,
             abstained: false,
             embed: read - started,
             decide: decided - started,
         })
-    }
-}
-
-impl Learned {
-    /// The label with the largest share of the vote, weighed as the snapshot's vote weighs.
-    fn elect(&self, hits: &[Hit], sharpness: f32) -> (usize, f32) {
-        let mut shares: BTreeMap<usize, f32> = BTreeMap::new();
-        for hit in hits {
-            let label = self.labels.get(hit.row).copied().unwrap_or_default();
-            *shares.entry(label).or_default() += (sharpness * (hit.cosine - 1.0)).exp();
-        }
-        let total: f32 = shares.values().sum();
-        let winner = shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        winner.map_or((0, 0.0), |(label, share)| (label, share / total))
     }
 }

@@ -65,7 +65,7 @@ impl Gateway {
         let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
         let snapshot = Arc::new(snapshot);
         drop(rustls::crypto::ring::default_provider().install_default());
-        let app = App::new(gateway::start(embedder, snapshot).unwrap());
+        let app = App::new(gateway::start(Some(embedder), snapshot).unwrap());
         let stop = CancellationToken::new();
         let data = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();

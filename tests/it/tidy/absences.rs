@@ -229,21 +229,26 @@ fn unbounded(sources: &[Source]) -> Vec<String> {
 
 #[test]
 fn the_core_has_no_wire_types() {
-    let core = ["src/classify/", "src/plan/", "src/health/"];
+    let core = ["src/plan/", "src/health/"];
     assert_none(&wire_types(&program(), &core));
+    // What is fitted can be kept in a file, but nothing in it is JSON.
+    assert_none(&named_in(&program(), "src/classify/", &["serde_json"]));
 }
 
 fn wire_types(sources: &[Source], core: &[&str]) -> Vec<String> {
-    let core = core.iter().map(|place| (*place).to_owned()).collect::<Vec<String>>();
-    let inside = sources.iter().filter(|source| is_in(&source.path, &core));
-    let names =
+    let names = ["serde", "serde_json", "Serialize", "Deserialize"];
+    core.iter().flat_map(|place| named_in(sources, place, &names)).collect()
+}
+
+/// Where a place names what it should not.
+fn named_in(sources: &[Source], place: &str, names: &[&str]) -> Vec<String> {
+    let place = [place.to_owned()];
+    let inside = sources.iter().filter(|source| is_in(&source.path, &place));
+    let found =
         inside.flat_map(|source| source.names().into_iter().map(move |named| (source, named)));
-    let wire = names.filter(|(_, named)| {
-        ["serde", "serde_json", "Serialize", "Deserialize"]
-            .iter()
-            .any(|name| is_within(&named.path, name))
-    });
-    wire.map(|(source, named)| format!("{}:{}: names `{}`", source.path, named.line, named.path))
+    let wrong = found.filter(|(_, named)| names.iter().any(|name| is_within(&named.path, name)));
+    wrong
+        .map(|(source, named)| format!("{}:{}: names `{}`", source.path, named.line, named.path))
         .collect()
 }
 

@@ -6,9 +6,8 @@
 
 use std::ops::Range;
 
-use super::curves;
 use super::product::{Columns, Onto, Out, Panels, Product, Rows, Span, Then};
-use crate::simd::{Block, Floats, Isa, Kernel, LANES, Simd};
+use crate::simd::{Block, Floats, Isa, Kernel, LANES, Simd, exp2};
 
 /// Largest magnitude of a byte of a query, a key or a value: four products of such bytes by ones up to 127 fit 16 bits.
 const MAGNITUDE: f32 = 63.0;
@@ -237,7 +236,7 @@ impl Kernel for Weigh<'_> {
             let shift = isa.splat(STRONGEST - isa.largest(highest));
             let mut sum = isa.splat(0.0);
             for ((lanes, inverse), byte) in scores.iter().zip(self.inverses).zip(bytes) {
-                let weight = curves::exp2(isa, isa.add(isa.load(lanes), shift));
+                let weight = exp2(isa, isa.add(isa.load(lanes), shift));
                 sum = isa.mul_add(weight, isa.load(inverse), sum);
                 *byte = isa.to_bytes(weight);
             }

@@ -83,7 +83,7 @@ impl Kernel for Curve<'_> {
     fn run<S: Isa>(self, isa: S) {
         for lanes in self.0 {
             let x = isa.load(lanes);
-            isa.store(if self.1 { curves::gelu(isa, x) } else { curves::exp2(isa, x) }, lanes);
+            isa.store(if self.1 { curves::gelu(isa, x) } else { crate::simd::exp2(isa, x) }, lanes);
         }
     }
 }

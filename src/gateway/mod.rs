@@ -1,27 +1,29 @@
 //! Puts the parts together: the only place that knows all of them.
 
+mod brain;
+mod kept;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::classify::{Snapshot, Space};
-use crate::config::{self, Config, Example, RemoteModel};
+pub use brain::{Brain, fit_snapshot, load_brain, table};
+
+use crate::classify::Snapshot;
+use crate::config::{self, Config, RemoteModel};
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
     Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
-    Remote, read_examples,
+    Remote, TableError, read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
-use crate::index::{Index, IndexError};
+use crate::index::IndexError;
 use crate::pipeline::Pipeline;
 use crate::provider::{Asker, Client, ClientError};
 use crate::simd::Simd;
-
-/// The first generation of a process.
-const FIRST_GENERATION: u64 = 1;
 
 /// Why the parts do not come together.
 #[derive(Debug, Error)]
@@ -41,6 +43,9 @@ pub enum BuildError {
     /// The examples cannot be compared with each other.
     #[error("cannot index the examples")]
     Index(#[from] IndexError),
+    /// The table for glances cannot be used.
+    #[error("cannot use the table inside this program; build it again")]
+    Table(#[from] TableError),
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -49,73 +54,21 @@ pub enum BuildError {
     Thread(#[source] std::io::Error),
 }
 
-/// The embedder, loaded, and a snapshot made with it.
-pub struct Brain {
-    /// The model that reads prompts.
-    pub embedder: Box<dyn Embedder>,
-    /// Rules, examples and index.
-    pub snapshot: Arc<Snapshot>,
-}
-
-impl std::fmt::Debug for Brain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let embedder = self.embedder.fingerprint();
-        f.debug_struct("Brain").field("embedder", &embedder).finish_non_exhaustive()
-    }
-}
-
-/// Fetches and loads the model, and reads the examples. Takes seconds the first time, and blocks.
-///
-/// # Errors
-/// Says what is missing and how to get it.
-pub fn load_brain(
-    config: Arc<Config>,
-    env: &FetchEnv,
-    on_progress: OnProgress<'_>,
-) -> Result<Brain, BuildError> {
-    let embedder = open_embedder(&config, env)?;
-    let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
-    let features = read_texts(&*embedder, &texts, env, on_progress)?;
-    let graph = vectors_folder(&env.cache).join("examples.graph");
-    let snapshot = fit_snapshot(config, &features, embedder.stops(), &graph)?;
-    Ok(Brain { embedder, snapshot: Arc::new(snapshot) })
-}
-
-/// Fits what decides to a configuration's examples, given what an embedder with these stops sees in each of them. A graph,
-/// where one is worth drawing, is kept in the file `graph`.
-///
-/// # Errors
-/// When an example cannot be compared with the others.
-pub fn fit_snapshot(
-    config: Arc<Config>,
-    features: &[Features],
-    stops: &[usize],
-    graph: &Path,
-) -> Result<Snapshot, IndexError> {
-    let features: Vec<&[f32]> = features.iter().map(Features::as_slice).collect();
-    let labels = labels(&config);
-    let (space, places) = Space::fit(&features, stops, &labels, config.query_types.len());
-    let index = Index::open(&places, config.index, graph)?;
-    Ok(Snapshot::new(config, space, index, FIRST_GENERATION))
-}
-
-/// The place of each example's query type in the configuration.
-fn labels(config: &Config) -> Vec<usize> {
-    let place = |example: &Example| {
-        config.query_types.iter().position(|each| Arc::ptr_eq(each, &example.query_type))
-    };
-    config.examples.iter().filter_map(place).collect()
-}
-
-/// The embedder that a configuration asks for.
+/// The embedder that a configuration asks for; nothing when glances decide alone.
 ///
 /// # Errors
 /// Says what is missing and how to get it. A server is not asked yet.
-pub fn open_embedder(config: &Config, env: &FetchEnv) -> Result<Box<dyn Embedder>, BuildError> {
+pub fn open_embedder(
+    config: &Config,
+    env: &FetchEnv,
+) -> Result<Option<Box<dyn Embedder>>, BuildError> {
     let settings = &config.embedder;
-    match &settings.remote {
-        Some(remote) => Ok(Box::new(reach(remote, settings, Client::new(config.timers.connect)?)?)),
-        None => Ok(Box::new(load_embedder(&settings.model, env)?)),
+    match (&settings.remote, settings.model.local()) {
+        (Some(remote), _) => {
+            Ok(Some(Box::new(reach(remote, settings, Client::new(config.timers.connect)?)?)))
+        }
+        (None, Some(name)) => Ok(Some(Box::new(load_embedder(name, env)?))),
+        (None, None) => Ok(None),
     }
 }
 
@@ -168,10 +121,14 @@ pub fn read_texts(
 ///
 /// # Errors
 /// When the operating system refuses a thread or certificates.
-pub fn start(embedder: impl Embedder, snapshot: Arc<Snapshot>) -> Result<Pipeline, BuildError> {
+pub fn start(
+    embedder: Option<impl Embedder>,
+    snapshot: Arc<Snapshot>,
+) -> Result<Pipeline, BuildError> {
     let config = snapshot.config();
     let limits = ReaderLimits { deadline: config.embedder.deadline };
-    let reader = Reader::start(embedder, limits).map_err(BuildError::Thread)?;
+    let reader = embedder.map(|embedder| Reader::start(embedder, limits));
+    let reader = reader.transpose().map_err(BuildError::Thread)?;
     let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
     let health = HealthTable::new(config.breaker, targets.map(|target| target.id.as_str()));
     let client = Client::new(config.timers.connect)?;

@@ -1,0 +1,201 @@
+//! A fit at work: what is seen of a text to shares of labels, as shallow as is clear enough.
+
+use serde::Serialize;
+
+use super::bars::Sides;
+use super::fit::{Fit, Glanced};
+use super::outlier::{by_neighbours, by_place};
+use super::poll::{softmax, votes};
+use crate::config::IndexKind;
+use crate::embed::Glance;
+use crate::index::{Hit, Index, IndexError};
+use crate::simd::Simd;
+
+/// Who lies further out than so many of the examples is always read to the end, however clear it seems.
+const OUTLIER_MAX: f32 = 0.95;
+
+/// How deep a text was read before it was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Depth {
+    /// Not at all; it was remembered.
+    Cache,
+    /// By its form and its words alone.
+    Glance,
+    /// Through the model's first layers.
+    Skim,
+    /// Through the whole model.
+    Full,
+}
+
+impl Depth {
+    /// As it is written in figures, headers and logs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Glance => "glance",
+            Self::Skim => "skim",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What is said of a text.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// How deep it was read.
+    pub depth: Depth,
+    /// The same as a number: a glance is 0, and each stop of the model one more.
+    pub at: usize,
+    /// The share of each label, all together 1.
+    pub shares: Vec<f32>,
+    /// Where it lies at that depth.
+    pub place: Vec<f32>,
+    /// Its neighbours, nearest first; nothing yet when it was decided without asking them.
+    pub neighbours: Vec<Hit>,
+    /// How far it is from everything known: the share of the examples that are less far from all others.
+    pub outlier: f32,
+}
+
+/// A fit, and the index of each depth.
+#[derive(Debug)]
+pub struct Classifier {
+    fit: Fit,
+    indexes: Vec<Index>,
+}
+
+impl Classifier {
+    /// Puts a fit to work, given the index over its deepest places.
+    ///
+    /// # Errors
+    /// When the places of a shallow depth cannot be compared with each other.
+    pub fn new(fit: Fit, deepest: Index) -> Result<Self, IndexError> {
+        let shallow = fit.places.iter().rev().skip(1).rev();
+        let built = shallow
+            .map(|places| Index::build(&places.rows().collect::<Vec<&[f32]>>(), IndexKind::Exact));
+        let mut indexes: Vec<Index> = built.collect::<Result<_, _>>()?;
+        indexes.push(deepest);
+        Ok(Self { fit, indexes })
+    }
+
+    /// What a glance says; nothing when there were too few examples to fit anything.
+    #[must_use]
+    pub fn glance(&self, glance: &Glance) -> Option<Glanced> {
+        self.fit.views.as_ref().map(|views| views.glance(glance))
+    }
+
+    /// Whether there is no deeper reading than a glance.
+    #[must_use]
+    pub fn reads_at_a_glance(&self) -> bool {
+        self.fit.stops.is_empty()
+    }
+
+    /// What is said of a text: after a glance alone, when `features` are empty, or after the model read so much.
+    #[must_use]
+    pub fn judge(&self, glance: &Glance, glanced: Option<&Glanced>, features: &[f32]) -> Judgement {
+        match (&self.fit.views, glanced) {
+            (Some(views), Some(glanced)) => {
+                let at = self.depth(features.len());
+                let place = views.place(glanced, at, features);
+                if at + 1 < self.indexes.len() { self.alone(at, place) } else { self.polled(place) }
+            }
+            (None, _) | (Some(_), None) => {
+                let seen = if features.is_empty() { &glance.meaning } else { features };
+                self.polled(self.bare(seen))
+            }
+        }
+    }
+
+    /// Whether a judgement may be the last one, or the text has to be read on.
+    #[must_use]
+    pub fn is_enough(&self, judgement: &Judgement) -> bool {
+        let Some(views) = &self.fit.views else {
+            return judgement.place.len() == self.fit.bare.width();
+        };
+        if judgement.at + 1 == self.indexes.len() {
+            return true;
+        }
+        let verdict = self.fit.sides.verdict(&judgement.shares);
+        let bar = views.bars.get(judgement.at);
+        judgement.outlier <= OUTLIER_MAX
+            && bar.is_some_and(|bar| bar.is_cleared(&self.fit.sides, verdict))
+    }
+
+    /// The neighbours of a judgement, nearest first.
+    #[must_use]
+    pub fn neighbours(&self, judgement: &Judgement) -> Vec<Hit> {
+        match self.indexes.get(judgement.at) {
+            Some(index) if judgement.neighbours.is_empty() => {
+                index.nearest(&judgement.place, self.fit.vote.neighbours).unwrap_or_default()
+            }
+            Some(_) | None => judgement.neighbours.clone(),
+        }
+    }
+
+    /// What the labels stand for.
+    #[must_use]
+    pub fn sides(&self) -> &Sides {
+        &self.fit.sides
+    }
+
+    /// Whether a graph answers for the deepest places, or the exact scan.
+    #[must_use]
+    pub fn uses_graph(&self) -> bool {
+        self.indexes.last().is_some_and(Index::uses_graph)
+    }
+
+    /// What was seen, as a place. Nothing but what the fit's own embedder reads has one.
+    fn bare(&self, seen: &[f32]) -> Vec<f32> {
+        let mut place = seen.to_vec();
+        if place.len() == self.fit.bare.width() {
+            self.fit.bare.prepare(Simd::best(), &mut place);
+        }
+        place
+    }
+
+    /// By the place alone: shallow readings are decided where they are clear, and there neighbours say the same.
+    fn alone(&self, at: usize, place: Vec<f32>) -> Judgement {
+        let shares = softmax(place.clone());
+        let outlier = self.rank(at, by_place(&place));
+        let (depth, neighbours) = (self.name_of(at), Vec::new());
+        Judgement { depth, at, shares, place, neighbours, outlier }
+    }
+
+    /// By the place and its neighbours.
+    fn polled(&self, place: Vec<f32>) -> Judgement {
+        let (fit, count) = (&self.fit, self.fit.sides.of_label.len());
+        let nearest = self.indexes.last().map(|index| index.nearest(&place, fit.vote.neighbours));
+        // What the fit's own embedder reads always fits; anything else has no neighbours.
+        let neighbours = nearest.and_then(Result::ok).unwrap_or_default();
+        let voted = votes(&neighbours, &fit.labels, count, fit.vote);
+        let shares = match &fit.views {
+            Some(views) => views.poll.shares(&place, voted.as_deref()),
+            None => voted.unwrap_or_else(|| vec![0.0; count]),
+        };
+        let at = self.indexes.len().saturating_sub(1);
+        let outlier = self.rank(at, by_neighbours(&neighbours));
+        let depth = self.name_of(at);
+        Judgement { depth, at, shares, place, neighbours, outlier }
+    }
+
+    /// Without a fit there is nothing to compare a measure with.
+    fn rank(&self, at: usize, measure: f32) -> f32 {
+        let ranks = self.fit.views.as_ref().and_then(|views| views.ranks.get(at));
+        ranks.map_or(measure, |ranks| ranks.rank(measure))
+    }
+
+    /// The depth at which features of this length are judged.
+    fn depth(&self, features: usize) -> usize {
+        self.fit.stops.iter().filter(|stop| **stop <= features).count()
+    }
+
+    fn name_of(&self, depth: usize) -> Depth {
+        match depth {
+            _ if self.fit.stops.is_empty() => Depth::Glance,
+            _ if depth + 1 >= self.indexes.len() => Depth::Full,
+            0 => Depth::Glance,
+            _ => Depth::Skim,
+        }
+    }
+}
