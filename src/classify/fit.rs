@@ -21,7 +21,11 @@ use crate::index::IndexError;
 use crate::simd::Simd;
 
 /// Changes whenever the same examples give another fit.
-pub const FIT_VERSION: u32 = 1;
+pub const FIT_VERSION: u32 = 2;
+/// Landmarks of the glance's words: what they cost is a third of a glance. 512 lose two points of this view alone.
+const GLANCE_LANDMARKS_MAX: usize = 1_024;
+/// Landmarks of the model's views: what they cost is nothing beside the model. 1,024 lose a quarter of a point.
+const DEEP_LANDMARKS_MAX: usize = 2_048;
 /// Fewest examples of which a fit tells more than the features themselves.
 const EXAMPLES_MIN: usize = 16;
 
@@ -150,10 +154,12 @@ impl Seen {
         let features: Vec<&[f32]> = examples.features.iter().map(|each| each.as_slice()).collect();
         let width = meanings.first().map_or(0, |meaning| meaning.len());
         let deep = (1..=examples.stops.len())
-            .map(|taps| Space::fit(&features, &examples.stops[..taps], labels));
+            .map(|taps| {
+            Space::fit(&features, &examples.stops[..taps], labels, DEEP_LANDMARKS_MAX)
+        });
         Some(Self {
             form: Form::fit(&counts, BUCKETS, labels)?,
-            table: Space::fit(&meanings, &[width], labels)?,
+            table: Space::fit(&meanings, &[width], labels, GLANCE_LANDMARKS_MAX)?,
             deep: deep.collect::<Option<_>>()?,
         })
     }

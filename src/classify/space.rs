@@ -14,9 +14,6 @@ use super::taps::Taps;
 use crate::index::{Query, Rows};
 use crate::simd::Simd;
 
-/// Examples that serve as landmarks, spread over the labels. 512 lose a quarter of a point, 2,048 gain nothing that can be
-/// measured and cost three times the fit.
-const LANDMARKS_MAX: usize = 1_024;
 /// What the kernel of the landmarks is stiffened by. It keeps near-equal ones from making it singular, and weights so small
 /// that landmarks and prompts may be compared by one byte a component.
 const JITTER: f32 = 1e-2;
@@ -37,12 +34,14 @@ pub(super) struct Space {
 }
 
 impl Space {
-    /// Fits a space to examples. `stops` are the ends of the taps in the features. Returns the space and each example's
+    /// Fits a space to examples. `stops` are the ends of the taps in the features; so many examples, spread over the labels,
+    /// serve as landmarks. Returns the space and each example's
     /// scores in it had it not been among them; nothing for features that are not finite.
     pub(super) fn fit(
         features: &[&[f32]],
         stops: &[usize],
         labels: Labels<'_>,
+        landmarks_max: usize,
     ) -> Option<(Self, Matrix)> {
         let simd = Simd::best();
         let taps = Taps::fit(simd, features, stops);
@@ -51,7 +50,7 @@ impl Space {
             row.copy_from_slice(&features[at][..width]);
             taps.prepare(simd, row);
         });
-        let marks = spread(labels, LANDMARKS_MAX);
+        let marks = spread(labels, landmarks_max);
         let landmarks = Landmarks::new(simd, &rows, &marks)?;
         let mut near = Matrix::of(rows.len(), marks.len(), |at, nearness| {
             nearness_to(simd, &landmarks.rows, rows.row(at), nearness);
@@ -198,7 +197,7 @@ mod tests {
 
     fn fit(rows: &[Vec<f32>], labels: &[usize]) -> (Space, Matrix) {
         let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
-        Space::fit(&rows, &[4, 8], Labels { of: labels, count: 2 }).expect("a fit")
+        Space::fit(&rows, &[4, 8], Labels { of: labels, count: 2 }, 512).expect("a fit")
     }
 
     fn best(scores: &[f32]) -> usize {
