@@ -154,9 +154,7 @@ impl Seen {
         let features: Vec<&[f32]> = examples.features.iter().map(|each| each.as_slice()).collect();
         let width = meanings.first().map_or(0, |meaning| meaning.len());
         let deep = (1..=examples.stops.len())
-            .map(|taps| {
-            Space::fit(&features, &examples.stops[..taps], labels, DEEP_LANDMARKS_MAX)
-        });
+            .map(|taps| Space::fit(&features, &examples.stops[..taps], labels, DEEP_LANDMARKS_MAX));
         Some(Self {
             form: Form::fit(&counts, BUCKETS, labels)?,
             table: Space::fit(&meanings, &[width], labels, GLANCE_LANDMARKS_MAX)?,
