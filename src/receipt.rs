@@ -145,8 +145,21 @@ impl Receipt {
         headers
     }
 
-    /// What was read, the decision and the plan, for a person or a program. The caller's own words are in it, so it goes
-    /// to the caller and nowhere else.
+    /// The texts that were read, part by part: what people write, so for whoever asks on this machine and nobody else.
+    #[must_use]
+    pub fn texts(&self) -> Value {
+        let text = |passage: &Passage| passage.as_str().to_owned();
+        self.prompt.as_ref().map_or(Value::Null, |prompt| {
+            json!({
+                "whole": text(&prompt.whole),
+                "instruction": text(&prompt.instruction),
+                "payload": prompt.payload.as_ref().map(text),
+                "earlier": prompt.earlier.as_ref().map(text),
+            })
+        })
+    }
+
+    /// What was read, the decision and the plan, for a person or a program; no prompt is in it.
     #[must_use]
     pub fn explain(&self) -> Value {
         let now = self.received;
@@ -242,14 +255,14 @@ impl Drop for Receipt {
     }
 }
 
+/// The parts by their length.
 fn prompt_json(prompt: &Prompt) -> Value {
-    let part =
-        |passage: &Passage| json!({"bytes": passage.as_str().len(), "text": passage.as_str()});
+    let bytes = |passage: &Passage| passage.as_str().len();
     json!({
-        "whole": part(&prompt.whole),
-        "instruction": part(&prompt.instruction),
-        "payload": prompt.payload.as_ref().map(part),
-        "earlier": prompt.earlier.as_ref().map(part),
+        "whole_bytes": bytes(&prompt.whole),
+        "instruction_bytes": bytes(&prompt.instruction),
+        "payload_bytes": prompt.payload.as_ref().map(bytes),
+        "earlier_bytes": prompt.earlier.as_ref().map(bytes),
         "follow_up": {
             "is": prompt.lean.is_follow_up(),
             "points": prompt.lean.points(),

@@ -56,7 +56,11 @@ fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
         let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
         pipeline.explain(&incoming, &mut receipt).await?;
         receipt.close(End::Served, Instant::now());
-        Ok(receipt.explain())
+        let mut explained = receipt.explain();
+        if let Some(explained) = explained.as_object_mut() {
+            explained.insert("texts".to_owned(), receipt.texts());
+        }
+        Ok(explained)
     })
 }
 
@@ -115,8 +119,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
 
 /// What was read, part by part, when there is more than the turn itself.
 fn write_read(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
-    let part =
-        |name: &str| explained.pointer(&format!("/prompt/{name}/text")).and_then(Value::as_str);
+    let part = |name: &str| explained.pointer(&format!("/texts/{name}")).and_then(Value::as_str);
     let language = explained.pointer("/prompt/language").and_then(Value::as_str);
     writeln!(out, "language    {}", language.unwrap_or("-"))?;
     let shown = [("earlier", "follows"), ("instruction", "instruction"), ("payload", "pasted")];
