@@ -4,14 +4,14 @@
 check:
     .ci/check
 
-# The tests. The official client's ones need `just venv` once.
+# The tests. Those against Python packages need `just venv` once.
 test *args:
     cargo test {{ args }}
 
-# A virtual environment with the official OpenAI client, for the tests.
+# A virtual environment with the official OpenAI client and scikit-learn, for the tests.
 venv:
     python3 -m venv .venv
-    .venv/bin/python -m pip install -r tests/openai/requirements.txt
+    .venv/bin/python -m pip install -r tests/openai/requirements.txt -r tests/sklearn/requirements.txt
 
 fmt:
     cargo fmt

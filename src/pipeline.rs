@@ -125,8 +125,8 @@ impl Pipeline {
 
     async fn read(&self, prompt: Option<&Prompt>) -> Reading {
         let Some(prompt) = prompt else { return Reading::Nothing };
-        match self.reader.embed(prompt).await {
-            Ok(vector) => Reading::Vector(vector),
+        match self.reader.read(prompt).await {
+            Ok(features) => Reading::Features(features),
             Err(error) => Reading::Failed(error),
         }
     }

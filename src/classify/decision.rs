@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::vote::Tally;
 use crate::config::{QueryType, Target, Tier};
-use crate::embed::{EmbedError, Embedding};
+use crate::embed::{EmbedError, Features};
 
 /// What is known of the prompt when it is time to decide.
 #[derive(Debug)]
 pub enum Reading {
-    /// The prompt's vector.
-    Vector(Embedding),
+    /// What the embedder saw in it.
+    Features(Features),
     /// There is no text to read, or no need to.
     Nothing,
     /// The embedder failed or was late.

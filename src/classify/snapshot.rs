@@ -5,8 +5,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::decision::Neighbour;
+use super::space::Space;
 use crate::config::{Config, Example, Target, Tier, Vote};
-use crate::embed::Embedding;
+use crate::embed::Features;
 use crate::index::Index;
 
 /// What the caller wrote as `model`, resolved.
@@ -36,16 +37,17 @@ pub struct UnknownModel {
 #[derive(Debug)]
 pub struct Snapshot {
     config: Arc<Config>,
+    space: Space,
     index: Index,
     generation: u64,
 }
 
 impl Snapshot {
-    /// Puts together a configuration and the index over its examples, row by row.
+    /// Puts together a configuration, the space fitted to its examples and the index over their places in it, row by row.
     #[must_use]
-    pub fn new(config: Arc<Config>, index: Index, generation: u64) -> Self {
-        debug_assert_eq!(config.examples.len(), index.len(), "one vector an example");
-        Self { config, index, generation }
+    pub fn new(config: Arc<Config>, space: Space, index: Index, generation: u64) -> Self {
+        debug_assert_eq!(config.examples.len(), index.len(), "one place an example");
+        Self { config, space, index, generation }
     }
 
     /// Counts the snapshots since the start, from 1.
@@ -86,8 +88,11 @@ impl Snapshot {
 
     /// The examples that vote on a prompt, nearest first.
     #[must_use]
-    pub fn neighbours(&self, vector: &Embedding) -> Vec<Neighbour> {
-        let hits = self.index.nearest(vector, self.config.vote.neighbours);
+    pub fn neighbours(&self, features: &Features) -> Vec<Neighbour> {
+        // What the snapshot's own embedder reads always fits; anything else has no neighbours.
+        let place = self.space.place(features.as_slice());
+        let hits = self.index.nearest(&place, self.config.vote.neighbours);
+        let hits = hits.unwrap_or_default();
         let known = hits.into_iter().filter_map(|hit| {
             let query_type = Arc::clone(&self.example(hit.row)?.query_type);
             Some(Neighbour { row: hit.row, query_type, cosine: hit.cosine })

@@ -1,16 +1,12 @@
 //! `semroute explain`: why a prompt goes where it goes.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::{ConfigArgs, Format, OutputArgs, Ran, environment, fetch_env, load_config, progress};
+use super::served::Served;
+use super::{ConfigArgs, Format, OutputArgs, Ran, environment, load_config};
 use crate::config::{self, Config};
-use crate::gateway;
-use crate::pipeline::Incoming;
-use crate::receipt::{End, Receipt};
 
 /// Show the decision and the plan for a prompt; nobody is called.
 #[derive(Debug, clap::Args)]
@@ -41,27 +37,15 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<Ran
 }
 
 fn explain(args: &ExplainArgs, prompt: &str) -> anyhow::Result<Value> {
-    let config = Arc::new(load_as_served(&args.config)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let brain = gateway::load_brain(config, &fetch_env(), &mut progress("reading examples"))?;
-        let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
-        let turns = args.after.iter().map(String::as_str).chain([prompt]);
-        let messages: Vec<Value> =
-            turns.map(|turn| json!({"role": "user", "content": turn})).collect();
-        let body = json!({"model": "auto", "messages": messages});
-        let received = Instant::now();
-        let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
-        let body = body.to_string();
-        let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
-        pipeline.explain(&incoming, &mut receipt).await?;
-        receipt.close(End::Served, Instant::now());
-        let mut explained = receipt.explain();
-        if let Some(explained) = explained.as_object_mut() {
-            explained.insert("texts".to_owned(), receipt.texts());
-        }
-        Ok(explained)
-    })
+    let served = Served::start(load_as_served(&args.config)?)?;
+    let turns = args.after.iter().map(String::as_str).chain([prompt]);
+    let messages: Vec<Value> = turns.map(|turn| json!({"role": "user", "content": turn})).collect();
+    let receipt = served.explain(&Value::Array(messages))?;
+    let mut explained = receipt.explain();
+    if let Some(explained) = explained.as_object_mut() {
+        explained.insert("texts".to_owned(), receipt.texts());
+    }
+    Ok(explained)
 }
 
 /// The configuration as `serve` would use it: with no provider key set, the sandbox answers.

@@ -1,10 +1,12 @@
 //! The command line: one file a command. This list is the feature list of the program.
 
 mod bench;
+mod bench_embed;
 mod check;
 mod explain;
 mod models;
 mod serve;
+mod served;
 mod tune;
 
 use std::io::{self, Write};

@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::node::{Kind, Node};
 use super::problem::{Problems, did_you_mean, join};
 use super::raw::{
-    RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawProvider, RawSecret, RawTimers,
+    RawBreaker, RawConfig, RawDialect, RawEmbedderModel, RawIndex, RawProvider, RawSecret,
+    RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, Outcomes, Prompt, Provider, QueryType, Secret,
-    Server, Target, Tier, Timers, Vote,
+    Breaker, Config, Credential, Dialect, Embedder, IndexKind, Outcomes, Prompt, Provider,
+    QueryType, Secret, Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -67,6 +68,11 @@ pub(super) fn check(
         },
         prompt: Prompt { system: raw.prompt.system },
         vote: Vote { neighbours: raw.vote.neighbours, sharpness: raw.vote.sharpness },
+        index: match raw.index {
+            RawIndex::Auto => IndexKind::Auto,
+            RawIndex::Hnsw => IndexKind::Hnsw,
+            RawIndex::Exact => IndexKind::Exact,
+        },
         timers,
         breaker,
         providers,

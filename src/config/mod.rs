@@ -41,6 +41,8 @@ pub struct Config {
     pub prompt: Prompt,
     /// How neighbours become a query type.
     pub vote: Vote,
+    /// How the nearest examples are found.
+    pub index: IndexKind,
     /// Every timer of a request.
     pub timers: Timers,
     /// When a target is set aside.
@@ -99,6 +101,18 @@ pub struct Vote {
     pub neighbours: usize,
     /// Weight of a neighbour is `exp(sharpness * (cosine - 1))`.
     pub sharpness: f32,
+}
+
+/// How the nearest examples are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IndexKind {
+    /// By a scan, or by a graph where there are many examples.
+    #[default]
+    Auto,
+    /// By a graph, unless it misses neighbours.
+    Hnsw,
+    /// By a scan.
+    Exact,
 }
 
 /// Every timer of a request.

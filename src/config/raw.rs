@@ -26,6 +26,9 @@ pub(super) struct RawConfig {
     /// How neighbours become a query type.
     #[serde(default)]
     pub(super) vote: RawVote,
+    /// How the nearest examples are found.
+    #[serde(default)]
+    pub(super) index: RawIndex,
     /// Every timer of a request.
     #[serde(default)]
     pub(super) timers: RawTimers,
@@ -140,6 +143,19 @@ impl Default for RawVote {
     fn default() -> Self {
         Self { neighbours: 20, sharpness: 10.0 }
     }
+}
+
+/// How the nearest examples are found.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawIndex {
+    /// By comparing with every example, or by a graph where there are many.
+    #[default]
+    Auto,
+    /// By a graph (HNSW).
+    Hnsw,
+    /// By comparing with every example.
+    Exact,
 }
 
 /// Every timer of a request, in milliseconds.

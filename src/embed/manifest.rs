@@ -36,6 +36,12 @@ pub struct Model {
     pub dimensions: usize,
     /// How token vectors become one text vector.
     pub pooling: Pooling,
+    /// What the model was trained to see before a text that is searched with, such as `query: `.
+    #[serde(default)]
+    pub prefix: String,
+    /// Layers, counted from 1, whose view of a text is kept; reading may stop after each of them. Growing, the last one the
+    /// model's last.
+    pub taps: Vec<usize>,
     /// The longest text the model reads, in tokens.
     pub tokens_max: usize,
     /// The tensors.
@@ -62,6 +68,8 @@ pub enum Kind {
 pub enum Pooling {
     /// The mean over the tokens that are not padding.
     Mean,
+    /// The first token, `[CLS]`, alone.
+    Cls,
 }
 
 /// One file and the bytes it must have.
@@ -178,6 +186,13 @@ impl Model {
         for (key, n) in [("dimensions", self.dimensions), ("tokens_max", self.tokens_max)] {
             self.require(key, &n.to_string(), |n| n != "0", "above zero")?;
         }
+        let grow = |taps: &[usize]| taps.first() > Some(&0) && taps.is_sorted_by(|a, b| a < b);
+        self.require(
+            "taps",
+            &format!("{:?}", self.taps),
+            |_| grow(&self.taps),
+            "layers from 1, growing",
+        )?;
         let Some(pip) = &self.pip else { return Ok(()) };
         self.require("pip package", &pip.package, is_plain, PLAIN)?;
         self.require("pip version", &pip.version, is_plain, PLAIN)?;
@@ -304,6 +319,9 @@ mod tests {
         refused("be50c3", "xx50c3", "64 hexadecimal digits");
         refused("dimensions = 384", "dimensions = 0", "dimensions is `0`");
         refused("bytes = 612", "bytes = 0", "bytes is `0`");
+        refused("taps = [4, 6]", "taps = []", "taps is `[]`");
+        refused("taps = [4, 6]", "taps = [0, 6]", "taps is `[0, 6]`");
+        refused("taps = [4, 6]", "taps = [6, 4]", "layers from 1, growing");
         refused("\"mean\"", "\"max\"", "unknown variant `max`");
         refused("tokens_max", "token_max", "unknown field `token_max`");
     }

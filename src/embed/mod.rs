@@ -1,21 +1,30 @@
 //! The local model that reads prompts: text to a unit vector, no network.
 //!
-//! candle is named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes milliseconds
-//! of pure computation and must not hold up anybody's socket.
+//! Libraries for tensors are named in `bert` only. The model lives on its own thread (`reader`), because a forward pass takes
+//! milliseconds of pure computation and must not hold up anybody's socket. A glance (`table` and `ngrams`) takes microseconds
+//! and needs no thread.
 
 mod bert;
+mod distill;
 pub mod fetch;
 pub mod manifest;
+mod ngrams;
 mod reader;
+mod table;
 mod vectors;
+mod wordpiece;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use bert::{Bert, LoadError, WeightsError};
+pub use bert::{Bert, LoadError, Reference, WeightsError};
+pub use distill::distill;
+pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};
 pub use reader::{Reader, ReaderLimits};
-pub use vectors::{OnProgress, embed_examples};
+pub use table::{DIMENSIONS, StaticTable, TableError};
+pub use vectors::{OnProgress, on_one_core, read_examples};
+pub use wordpiece::{Marks, VocabularyError, WordPiece};
 
 /// A text as a direction: a vector of length 1, finite in every component.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,12 +44,6 @@ impl Embedding {
             *x /= length;
         }
         Ok(Self(vector.into()))
-    }
-
-    /// Takes back a vector that was an embedding before, bit for bit.
-    fn restore(vector: Vec<f32>) -> Option<Self> {
-        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        ((length - 1.0).abs() < 1e-3).then(|| Self(vector.into()))
     }
 
     /// The components.
@@ -70,17 +73,88 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// A model that turns texts into embeddings. It may take long and is never called on an async thread; several threads may
-/// use it at once.
+/// What a text looks like: the taps read so far, each a direction of length 1, one after the other.
+///
+/// A tap is a place inside a model where its view of the text is taken out. How many there are tells how deep the text was
+/// read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features(Arc<[f32]>);
+
+impl Features {
+    /// Takes taps that have length 1 each.
+    #[must_use]
+    pub fn new(taps: Vec<f32>) -> Self {
+        Self(taps.into())
+    }
+
+    /// The components of all taps.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// How many components were read: one of the embedder's stops.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The deepest tap alone, given where an embedder's taps end.
+    ///
+    /// # Errors
+    /// When it has no direction, which a tap that was read never lacks.
+    pub fn deepest(&self, stops: &[usize]) -> Result<Embedding, EmbedError> {
+        let start = stops.iter().rev().find(|stop| **stop < self.len()).map_or(0, |stop| *stop);
+        Embedding::new(self.0.get(start..).unwrap_or_default().to_vec())
+    }
+}
+
+impl From<Embedding> for Features {
+    /// The features of an embedder that has one tap.
+    fn from(only: Embedding) -> Self {
+        Self(only.0)
+    }
+}
+
+/// A model that reads texts. It may take long and is never called on an async thread; several threads may use it at once.
 pub trait Embedder: Send + Sync + 'static {
-    /// One embedding.
+    /// Lengths of the features at every place where reading can stop, growing; at least one.
+    fn stops(&self) -> &[usize];
+
+    /// Reads a text. At every stop but the last, `enough` is shown the features so far and may end the reading there.
     ///
     /// # Errors
     /// When the text cannot be tokenized or the model fails; the embedder stays usable.
-    fn embed(&self, text: &str) -> Result<Embedding, EmbedError>;
+    fn read(
+        &self,
+        text: &str,
+        enough: &mut dyn FnMut(&[f32]) -> bool,
+    ) -> Result<Features, EmbedError>;
 
     /// Names the model and everything that changes its vectors, such as how texts are cut.
     fn fingerprint(&self) -> &str;
+
+    /// Reads a text to the end.
+    ///
+    /// # Errors
+    /// As [`Embedder::read`].
+    fn read_fully(&self, text: &str) -> Result<Features, EmbedError> {
+        self.read(text, &mut |_features| false)
+    }
+
+    /// The deepest tap of a text.
+    ///
+    /// # Errors
+    /// As [`Embedder::read`].
+    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+        self.read_fully(text)?.deepest(self.stops())
+    }
 }
 
 /// Why there is no embedding.
@@ -123,6 +197,15 @@ mod tests {
         assert!(Embedding::new(vec![0.0, 0.0]).is_err());
         assert!(Embedding::new(vec![f32::NAN, 1.0]).is_err());
         assert!(Embedding::new(vec![f32::INFINITY, 1.0]).is_err());
+    }
+
+    #[test]
+    fn the_deepest_tap_is_the_last_one_read() {
+        let features = Features::new(vec![1.0, 0.0, 0.6, 0.8]);
+        let deepest = |stops: &[usize]| features.deepest(stops).expect("a direction");
+        assert_eq!(deepest(&[2, 4]).as_slice(), [0.6, 0.8]);
+        assert_eq!(deepest(&[2, 4, 6]).as_slice(), [0.6, 0.8]);
+        assert_eq!(deepest(&[4]).as_slice().len(), 4);
     }
 
     #[test]

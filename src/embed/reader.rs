@@ -6,8 +6,8 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{EmbedError, Embedder, Embedding};
-use crate::chat::Prompt;
+use super::{EmbedError, Embedder, Features};
+use crate::chat::{Passage, Prompt};
 
 /// Prompts remembered; at 384 dimensions and up to 2 KB of text each, 4,096 are at most 15 MB.
 const REMEMBERED: u64 = 4_096;
@@ -25,14 +25,14 @@ pub struct ReaderLimits {
 #[derive(Debug, Clone)]
 pub struct Reader {
     queue: mpsc::Sender<Job>,
-    recent: Cache<Prompt, Embedding>,
+    recent: Cache<Prompt, Features>,
     limits: ReaderLimits,
 }
 
 #[derive(Debug)]
 struct Job {
     prompt: Prompt,
-    answer: oneshot::Sender<Result<Embedding, EmbedError>>,
+    answer: oneshot::Sender<Result<Features, EmbedError>>,
 }
 
 impl Reader {
@@ -47,11 +47,11 @@ impl Reader {
         Ok(Self { queue, recent: Cache::new(REMEMBERED), limits })
     }
 
-    /// The vector of a prompt. Equal prompts that arrive together are read once.
+    /// What the model sees in a prompt. Equal prompts that arrive together are read once.
     ///
     /// # Errors
     /// When the queue is full, the deadline passes or the model fails; the caller then routes without a vector.
-    pub async fn embed(&self, prompt: &Prompt) -> Result<Embedding, EmbedError> {
+    pub async fn read(&self, prompt: &Prompt) -> Result<Features, EmbedError> {
         if let Some(known) = self.recent.get(prompt).await {
             return Ok(known);
         }
@@ -69,7 +69,7 @@ impl Reader {
         !self.queue.is_closed()
     }
 
-    async fn ask(&self, prompt: Prompt) -> Result<Embedding, EmbedError> {
+    async fn ask(&self, prompt: Prompt) -> Result<Features, EmbedError> {
         let (answer, wait) = oneshot::channel();
         self.queue.try_send(Job { prompt, answer }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => EmbedError::Busy { waiting: QUEUE },
@@ -85,8 +85,10 @@ fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
         if job.answer.is_closed() {
             continue;
         }
-        let embedding = embedder.embed(job.prompt.as_str());
-        drop(job.answer.send(embedding));
+        // A follow-up is read behind what it continues: "and in French?" says nothing alone.
+        let context = job.prompt.in_context();
+        let text = context.as_ref().map_or(job.prompt.as_str(), Passage::as_str);
+        drop(job.answer.send(embedder.read_fully(text)));
     }
 }
 
@@ -97,6 +99,7 @@ mod tests {
 
     use parking_lot::Mutex;
 
+    use super::super::Embedding;
     use super::*;
 
     /// Waits for a permission before each answer, so that tests decide the order of events.
@@ -106,11 +109,19 @@ mod tests {
     }
 
     impl Embedder for Gated {
-        fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+        fn stops(&self) -> &[usize] {
+            &[2]
+        }
+
+        fn read(
+            &self,
+            text: &str,
+            _: &mut dyn FnMut(&[f32]) -> bool,
+        ) -> Result<Features, EmbedError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
             self.gate.lock().recv().map_err(|_closed| EmbedError::Stopped)?;
             assert_ne!(text, "panic", "asked to");
-            Embedding::new(vec![1.0, 2.0])
+            Ok(Embedding::new(vec![1.0, 2.0])?.into())
         }
 
         fn fingerprint(&self) -> &'static str {
@@ -134,8 +145,8 @@ mod tests {
     async fn a_prompt_is_read_once_and_then_remembered() {
         let (reader, open, calls) = start(10_000);
         open.send(()).expect("the thread waits");
-        let first = reader.embed(&prompt("a")).await.expect("a vector");
-        let second = reader.embed(&prompt("a")).await.expect("from memory");
+        let first = reader.read(&prompt("a")).await.expect("a vector");
+        let second = reader.read(&prompt("a")).await.expect("from memory");
         assert_eq!(first, second);
         assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
@@ -143,12 +154,12 @@ mod tests {
     #[tokio::test]
     async fn a_slow_model_is_late_and_abandoned_jobs_are_dropped() {
         let (reader, open, calls) = start(20);
-        assert!(matches!(reader.embed(&prompt("a")).await, Err(EmbedError::Late { .. })));
-        assert!(matches!(reader.embed(&prompt("b")).await, Err(EmbedError::Late { .. })));
+        assert!(matches!(reader.read(&prompt("a")).await, Err(EmbedError::Late { .. })));
+        assert!(matches!(reader.read(&prompt("b")).await, Err(EmbedError::Late { .. })));
         // "a" is being read, "b" was given up while it waited: only "c" is read next.
         open.send(()).expect("the thread waits");
         open.send(()).expect("the thread waits");
-        let third = reader.embed(&prompt("c")).await;
+        let third = reader.read(&prompt("c")).await;
         assert!(third.is_ok(), "{third:?}");
         assert_eq!(calls.load(Ordering::SeqCst), 2);
     }
@@ -159,13 +170,13 @@ mod tests {
         let waiting: Vec<_> = (0..=QUEUE)
             .map(|number| {
                 let reader = reader.clone();
-                tokio::spawn(async move { reader.embed(&prompt(&number.to_string())).await })
+                tokio::spawn(async move { reader.read(&prompt(&number.to_string())).await })
             })
             .collect();
         while reader.queue.capacity() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = reader.embed(&prompt("one more")).await;
+        let refused = reader.read(&prompt("one more")).await;
         assert!(matches!(refused, Err(EmbedError::Busy { waiting: QUEUE })), "{refused:?}");
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
@@ -174,9 +185,9 @@ mod tests {
     async fn a_model_that_panics_is_an_error_for_everyone_after() {
         let (reader, open, _calls) = start(10_000);
         open.send(()).expect("the thread waits");
-        let failed = reader.embed(&prompt("panic")).await;
+        let failed = reader.read(&prompt("panic")).await;
         assert!(matches!(failed, Err(EmbedError::Stopped)), "{failed:?}");
-        let after = reader.embed(&prompt("a")).await;
+        let after = reader.read(&prompt("a")).await;
         assert!(matches!(after, Err(EmbedError::Stopped)), "{after:?}");
     }
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 
 use sha2::{Digest, Sha256};
 
-use super::{EmbedError, Embedder, Embedding};
+use super::{EmbedError, Embedder, Features};
 use crate::chat::Prompt;
 
 /// First bytes of the file; the last one is the format's version.
@@ -26,24 +26,25 @@ const KEPT_MAX: usize = 100_000;
 const REPORTS: usize = 64;
 
 type TextHash = [u8; HASH];
-type Known = BTreeMap<TextHash, Embedding>;
+type Known = BTreeMap<TextHash, Features>;
 
 /// Hears how many texts have been read, and of how many.
 pub type OnProgress<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Embeds every text, taking from the file under `folder` what is already known and writing back what is new.
+/// Reads every text to the end, taking from the file under `folder` what is already known and writing back what is new.
 /// `on_progress(done, total)` is called for texts that have to be read.
 ///
 /// # Errors
 /// When the model fails. A file that cannot be read or written costs time, not the start.
-pub fn embed_examples(
+pub fn read_examples(
     embedder: &dyn Embedder,
     texts: &[&str],
     folder: &Path,
     on_progress: OnProgress<'_>,
-) -> Result<Vec<Embedding>, EmbedError> {
+) -> Result<Vec<Features>, EmbedError> {
     let path = file_of(embedder.fingerprint(), folder);
-    let mut known = read(&path).unwrap_or_default();
+    let length = embedder.stops().last().copied().unwrap_or_default();
+    let mut known = read(&path, length).unwrap_or_default();
     let hashes: Vec<TextHash> = texts.iter().map(|text| Sha256::digest(text).into()).collect();
     let unknown: Vec<(TextHash, &str)> = hashes
         .iter()
@@ -52,9 +53,9 @@ pub fn embed_examples(
         .map(|(hash, text)| (*hash, *text))
         .collect();
     if !unknown.is_empty() {
-        known.extend(embed_all(embedder, &unknown, on_progress)?);
+        known.extend(read_all(embedder, &unknown, on_progress)?);
     }
-    let vectors: Option<Vec<Embedding>> =
+    let vectors: Option<Vec<Features>> =
         hashes.iter().map(|hash| known.get(hash).cloned()).collect();
     let vectors = vectors.ok_or(EmbedError::Stopped)?;
     if known.len() > KEPT_MAX {
@@ -70,11 +71,11 @@ pub fn embed_examples(
 
 /// Shares the texts out among as many threads as there are cores, each of which computes alone: a matrix product on two cores
 /// is only a fifth faster than on one, and two products at once are twice as fast.
-fn embed_all(
+fn read_all(
     embedder: &dyn Embedder,
     texts: &[(TextHash, &str)],
     on_progress: OnProgress<'_>,
-) -> Result<Vec<(TextHash, Embedding)>, EmbedError> {
+) -> Result<Vec<(TextHash, Features)>, EmbedError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let (report, reports) = mpsc::sync_channel(REPORTS);
@@ -85,7 +86,7 @@ fn embed_all(
                 // Each worker takes the next text, so that a few long ones do not hold up one of them.
                 alone(|| {
                     while let Some((hash, text)) = texts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let read = embed_one(embedder, text).map(|vector| (*hash, vector));
+                        let read = read_one(embedder, text).map(|vector| (*hash, vector));
                         if report.send(read).is_err() {
                             return;
                         }
@@ -104,9 +105,15 @@ fn embed_all(
 }
 
 /// Examples are cut as prompts are, or a long example would stand elsewhere than the same prompt.
-fn embed_one(embedder: &dyn Embedder, text: &str) -> Result<Embedding, EmbedError> {
+fn read_one(embedder: &dyn Embedder, text: &str) -> Result<Features, EmbedError> {
     let prompt = Prompt::new(text).ok_or(EmbedError::Degenerate)?;
-    embedder.embed(prompt.as_str())
+    embedder.read_fully(prompt.as_str())
+}
+
+/// From here on nothing is shared out to other threads, except in `read_examples`: times are then those of one core.
+pub fn on_one_core() {
+    // Refused when something was shared out before; then it is too late, and the times are shorter.
+    drop(rayon::ThreadPoolBuilder::new().num_threads(1).build_global());
 }
 
 /// Runs work so that nothing inside it is shared out to other threads.
@@ -145,8 +152,8 @@ fn write(path: &Path, known: &Known) -> io::Result<()> {
     std::fs::rename(&unfinished, path)
 }
 
-/// Nothing when the file is missing, cut, changed or of another version.
-fn read(path: &Path) -> Option<Known> {
+/// Nothing when the file is missing, cut, changed, of another version or of another length of features.
+fn read(path: &Path, length: usize) -> Option<Known> {
     let bytes = std::fs::read(path).ok()?;
     let (content, seal) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
     if Sha256::digest(content).as_slice() != seal {
@@ -154,29 +161,42 @@ fn read(path: &Path) -> Option<Known> {
     }
     let (dimensions, rows) = content.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
     let dimensions = usize::try_from(u32::from_le_bytes(*dimensions)).ok()?;
+    if dimensions != length {
+        return None;
+    }
     let row_bytes = HASH + dimensions * size_of::<f32>();
     rows.chunks_exact(row_bytes).map(read_row).collect()
 }
 
-fn read_row(row: &[u8]) -> Option<(TextHash, Embedding)> {
+fn read_row(row: &[u8]) -> Option<(TextHash, Features)> {
     let (hash, components) = row.split_first_chunk::<HASH>()?;
     let (components, _) = components.as_chunks::<4>();
-    let vector = components.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    Some((*hash, Embedding::restore(vector)?))
+    let features: Vec<f32> = components.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let is_finite = features.iter().all(|component| component.is_finite());
+    is_finite.then(|| (*hash, Features::new(features)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Embedding;
     use super::*;
 
     #[derive(Default)]
     struct Counting(AtomicUsize);
 
     impl Embedder for Counting {
-        fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+        fn stops(&self) -> &[usize] {
+            &[2]
+        }
+
+        fn read(
+            &self,
+            text: &str,
+            _: &mut dyn FnMut(&[f32]) -> bool,
+        ) -> Result<Features, EmbedError> {
             self.0.fetch_add(1, Ordering::SeqCst);
             let length = u8::try_from(text.len()).expect("short texts");
-            Embedding::new(vec![1.0, f32::from(length)])
+            Ok(Embedding::new(vec![1.0, f32::from(length)])?.into())
         }
 
         fn fingerprint(&self) -> &'static str {
@@ -184,9 +204,9 @@ mod tests {
         }
     }
 
-    fn embed(texts: &[&str], folder: &Path) -> (Vec<Embedding>, usize) {
+    fn embed(texts: &[&str], folder: &Path) -> (Vec<Features>, usize) {
         let embedder = Counting::default();
-        let vectors = embed_examples(&embedder, texts, folder, &mut |_, _| {}).expect("vectors");
+        let vectors = read_examples(&embedder, texts, folder, &mut |_, _| {}).expect("vectors");
         (vectors, embedder.0.into_inner())
     }
 

@@ -3,6 +3,7 @@
 mod failover;
 mod fetch;
 mod http;
+mod judged;
 mod main_job;
 mod openai;
 mod process;
@@ -10,6 +11,7 @@ mod reference;
 mod serve;
 mod shipped;
 mod skip;
+mod sklearn;
 mod support;
 mod surface;
 mod tidy;

@@ -1,14 +1,13 @@
 //! The official `openai` Python package against the real binary: `tests/openai/test_sdk.py`, run by the interpreter that has it.
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::shipped::{ROOT, brain, environment, fetch_env};
+use crate::shipped::{ROOT, brain, fetch_env, python};
 use crate::skip::{report, skip};
 
 #[test]
 fn the_official_client_is_content() {
-    let Some(python) = python() else {
+    let Some(python) = python("openai") else {
         let remedy = "make a virtual environment with the official client, then run the tests again:\n  \
              python3 -m venv .venv && .venv/bin/pip install -r tests/openai/requirements.txt\n\
              or name an interpreter that has it in SEMROUTE_TEST_PYTHON";
@@ -25,12 +24,4 @@ fn the_official_client_is_content() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     report(said.trim());
-}
-
-/// The interpreter named by the environment, or that of the project's own virtual environment.
-fn python() -> Option<String> {
-    let own = Path::new(ROOT).join(".venv/bin/python").to_str().map(str::to_owned);
-    let python = environment("SEMROUTE_TEST_PYTHON").or(own)?;
-    let tried = Command::new(&python).args(["-c", "import openai"]).output();
-    tried.is_ok_and(|tried| tried.status.success()).then_some(python)
 }

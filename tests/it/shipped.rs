@@ -3,9 +3,10 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail like tests")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use semroute::config;
+use semroute::config::{self, Config};
 use semroute::embed::fetch::FetchEnv;
 use semroute::gateway::{self, Brain};
 
@@ -23,11 +24,15 @@ pub(crate) fn brain() -> &'static Brain {
 }
 
 fn load() -> Brain {
+    gateway::load_brain(Arc::new(config()), &fetch_env(), &mut |_, _| {})
+        .expect("the model can be had")
+}
+
+/// The shipped rules, checked.
+pub(crate) fn config() -> Config {
     let rules = Path::new(ROOT).join("rules/semroute.yaml");
     let no_keys = |_: &str| None;
-    let loaded = config::load(&rules, &no_keys, None).expect("the shipped rules are good");
-    gateway::load_brain(Arc::new(loaded.config), &fetch_env(), &mut |_, _| {})
-        .expect("the model can be had")
+    config::load(&rules, &no_keys, None).expect("the shipped rules are good").config
 }
 
 /// The text of the shipped rules, fit to be changed and to lie in any folder.
@@ -42,6 +47,14 @@ pub(crate) fn rules() -> String {
 /// Where models are kept and come from on this machine.
 pub(crate) fn fetch_env() -> FetchEnv {
     FetchEnv::from_map(&environment)
+}
+
+/// The interpreter named by the environment, or that of the project's own virtual environment, if it has a package.
+pub(crate) fn python(package: &str) -> Option<String> {
+    let own = Path::new(ROOT).join(".venv/bin/python").to_str().map(str::to_owned);
+    let python = environment("SEMROUTE_TEST_PYTHON").or(own)?;
+    let tried = Command::new(&python).args(["-c", &format!("import {package}")]).output();
+    tried.is_ok_and(|tried| tried.status.success()).then_some(python)
 }
 
 /// The environment of the test process.

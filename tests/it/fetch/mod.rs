@@ -44,7 +44,7 @@ fn weights() -> Vec<u8> {
 fn model() -> Model {
     let mut text = format!(
         "[[model]]\nname = \"tiny\"\nkind = \"bert\"\nrepo = \"acme/tiny\"\nlicence = \"MIT\"\n\
-         revision = \"{COMMIT}\"\ndimensions = 4\npooling = \"mean\"\ntokens_max = 8\n\
+         revision = \"{COMMIT}\"\ndimensions = 4\npooling = \"mean\"\ntaps = [1]\ntokens_max = 8\n\
          pip = {{ package = \"fake\", version = \"1.0\", folder = \"fake/model\" }}\n"
     );
     for (key, (name, content)) in ["weights", "tokenizer", "config"].into_iter().zip(files()) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 mod commands;
+mod evaluation;
 mod refusals;
 
 use std::time::Duration;

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use semroute::classify::Snapshot;
-use semroute::embed::{EmbedError, Embedder, Embedding};
+use semroute::embed::{EmbedError, Embedder, Embedding, Features};
 use semroute::http::{App, Startup, serve_admin, serve_data};
-use semroute::index::Index;
 use semroute::{config, gateway};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -60,9 +58,12 @@ impl Gateway {
         let config = Arc::new(config::load(&file, &env, None).unwrap().config);
 
         let embedder = Words;
-        let vectors = config.examples.iter().map(|example| embedder.embed(&example.text).unwrap());
-        let index = Index::build(vectors.collect());
-        let snapshot = Arc::new(Snapshot::new(config, index, 1));
+        let read =
+            config.examples.iter().map(|example| embedder.read_fully(&example.text).unwrap());
+        let features: Vec<Features> = read.collect();
+        let graph = folder.path().join("examples.graph");
+        let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
+        let snapshot = Arc::new(snapshot);
         drop(rustls::crypto::ring::default_provider().install_default());
         let app = App::new(gateway::start(embedder, snapshot).unwrap());
         let stop = CancellationToken::new();
@@ -282,13 +283,17 @@ fn configuration(upstreams: &[&Upstream]) -> Value {
 struct Words;
 
 impl Embedder for Words {
-    fn embed(&self, text: &str) -> Result<Embedding, EmbedError> {
+    fn stops(&self) -> &[usize] {
+        &[WORDS]
+    }
+
+    fn read(&self, text: &str, _: &mut dyn FnMut(&[f32]) -> bool) -> Result<Features, EmbedError> {
         let mut counts = vec![0.0; WORDS];
         for word in text.split_whitespace() {
             let sum = word.bytes().fold(7_usize, |sum, byte| sum * 31 % 65_521 + usize::from(byte));
             counts[sum % WORDS] += 1.0;
         }
-        Embedding::new(counts)
+        Ok(Embedding::new(counts)?.into())
     }
 
     fn fingerprint(&self) -> &'static str {

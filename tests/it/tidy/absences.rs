@@ -94,6 +94,22 @@ fn sockets(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
+/// Where the one exception to `unsafe_code = "deny"` stands, with the argument for it above.
+const UNSAFE_HOME: &str = "src/simd/x86.rs";
+
+#[test]
+fn unsafe_code_has_one_home() {
+    let everywhere = ["src", "tests", "benches"].into_iter().flat_map(Source::below);
+    assert_none(&unsafety(&everywhere.collect::<Vec<Source>>()));
+}
+
+fn unsafety(sources: &[Source]) -> Vec<String> {
+    let outside = sources.iter().filter(|source| source.path != UNSAFE_HOME);
+    let named = outside
+        .filter(|source| words(&source.code).any(|word| word == "unsafe" || word == "unsafe_code"));
+    named.map(|source| format!("{}: has unsafe code", source.path)).collect()
+}
+
 #[test]
 fn only_the_walk_calls_providers() {
     let sources = program();
@@ -259,6 +275,14 @@ mod tests {
         check(sockets, "src/plan/mod.rs", "use tokio::{net::TcpListener, time};", 1);
         check(sockets, "src/pipeline.rs", "reqwest::get(url)", 1);
         check(sockets, "src/http/mod.rs", "use tokio::net::TcpListener;", 0);
+    }
+
+    #[test]
+    fn unsafe_code_is_found() {
+        check(unsafety, "src/x.rs", "fn f() { unsafe { g() } }", 1);
+        check(unsafety, "src/x.rs", "#![expect(unsafe_code, reason = \"fast\")]", 1);
+        check(unsafety, "src/x.rs", "// unsafe\n\"unsafe\"", 0);
+        check(unsafety, UNSAFE_HOME, "unsafe { g() }", 0);
     }
 
     #[test]
