@@ -22,6 +22,27 @@ fn check_alone(earlier: &str, turns: &[&str]) {
     }
 }
 
+/// Pairs of turns in nine languages. Single ones may be wrong; their shares may not.
+#[test]
+fn most_pairs_are_told() {
+    #[derive(serde::Deserialize)]
+    struct Pair {
+        earlier: String,
+        turn: String,
+        follow_up: bool,
+    }
+    let pairs = include_str!("../../../tests/golden/leaning.jsonl").lines();
+    let (mut right, mut all) = ([0.0; 2], [0.0; 2]);
+    for pair in pairs.map(|line| serde_json::from_str::<Pair>(line).expect("a pair")) {
+        let kind = usize::from(pair.follow_up);
+        let is_right = lean(&pair.turn, &pair.earlier).is_follow_up() == pair.follow_up;
+        all[kind] += 1.0;
+        right[kind] += f64::from(u8::from(is_right));
+    }
+    let [changes, follow_ups] = [right[0] / all[0], right[1] / all[1]];
+    assert!(follow_ups >= 0.95 && changes >= 0.98, "{follow_ups} {changes}");
+}
+
 #[test]
 fn continuations_lean_on_what_they_continue() {
     check(STORY, &["and in French?", "why?", "shorter please", "make it rhyme", "continue"]);

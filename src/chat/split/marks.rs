@@ -18,7 +18,7 @@ const LABEL_LINES_MAX: usize = 24;
 /// Longest label, its colon and its Markdown included.
 const LABEL_BYTES_MAX: usize = 36;
 /// Least bytes between quotation marks; shorter ones are names and examples.
-const QUOTE_MIN: usize = 160;
+const QUOTE_MIN: usize = 60;
 /// Where a first line may turn into the pasted text, such as `Translate into French: ...`.
 const LEAD_IN_MAX: usize = 200;
 /// Fences by their letter.
@@ -115,9 +115,6 @@ fn cited(turn: &str) -> Option<(usize, usize)> {
     let opens_line = |at: &usize| *at == 0 || turn.as_bytes().get(at - 1) == Some(&b'\n');
     let first = turn.match_indices('>').map(|(at, _)| at).find(opens_line)?;
     let last = turn.rmatch_indices('>').map(|(at, _)| at).find(opens_line)?;
-    if last == first {
-        return None;
-    }
     let end = turn.get(last..)?.find('\n').map_or(turn.len(), |step| last + step);
     Some((first, end))
 }

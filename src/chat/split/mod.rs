@@ -10,9 +10,9 @@ mod marks;
 use asking::{asks, asks_about_a_text};
 
 /// Turns below this many bytes are whole: they are read in one go anyway.
-const TURN_MIN: usize = 200;
+const TURN_MIN: usize = 60;
 /// Least bytes of a pasted part.
-const PAYLOAD_MIN: usize = 120;
+const PAYLOAD_MIN: usize = 40;
 /// Longest line that may be an instruction about the text before or behind it.
 const LINE_MAX: usize = 400;
 

@@ -32,6 +32,7 @@ fn marked_text_is_told_from_the_instruction() {
         "Reply to this mail politely.\n> PASTED\n> yours",
         Some(["Reply to this mail politely.", ""]),
     );
+    check("Which claim is wrong?\n\n> PASTED", Some(["Which claim is wrong?", ""]));
     check("Is it formal? \"PASTED\"", Some(["Is it formal?", ""]));
     check(
         "Answer from the article.\n\nArticle: PASTED\n\nQuestion: who was heard?",
