@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::chat::{self, BadRequest, ChatRequest, Prompt, Reads, prompt_of};
+use crate::chat::{self, BadRequest, ChatRequest, Passage, Prompt, Reads, Texts, prompt_of};
 use crate::classify::{Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::{Read, Reader};
 use crate::execute::{Executor, NoReply, Reply};
@@ -104,7 +104,8 @@ impl Pipeline {
         receipt.prompt = self.prompt(&chat, &wish);
         let (reading, remembered) = self.read(receipt.prompt.as_ref()).await;
         let read = Instant::now();
-        let mut decision = decide(&self.snapshot, &wish, reading);
+        let language = receipt.prompt.as_ref().and_then(|prompt| prompt.language);
+        let mut decision = decide(&self.snapshot, &wish, reading, language);
         decision.remembered = remembered;
         let now = Instant::now();
         receipt.timings.parse = parsed - incoming.received;
@@ -130,12 +131,27 @@ impl Pipeline {
         }
     }
 
-    /// As deep as is clear enough: a glance, which takes microseconds here, or else the model, on its own thread. Also says
-    /// whether the prompt was remembered.
+    /// Reads what decides and, where there is one, the text that can only lead to a stricter tier. Also says whether all that
+    /// was remembered.
     async fn read(&self, prompt: Option<&Prompt>) -> (Reading, bool) {
         let Some(prompt) = prompt else { return (Reading::Nothing, false) };
+        let Texts { decides, may_raise } = prompt.texts();
+        let (first, remembered) = self.read_text(&decides).await;
+        let (Reading::Judged(judgement), Some(text)) = (&first, may_raise) else {
+            return (first, remembered);
+        };
+        let (second, also) = self.read_text(&text).await;
+        let raised = match &second {
+            Reading::Judged(second) => self.snapshot.classifier().raised(judgement, second),
+            Reading::Hurried(..) | Reading::Nothing | Reading::Failed(_) => None,
+        };
+        (raised.map_or(first, Reading::Judged), remembered && also)
+    }
+
+    /// As deep as is clear enough: a glance, which takes microseconds here, or else the model, on its own thread.
+    async fn read_text(&self, text: &Passage) -> (Reading, bool) {
         let snapshot = &self.snapshot;
-        let glimpse = Arc::new(snapshot.glimpse(&prompt.to_read()));
+        let glimpse = Arc::new(snapshot.glimpse(text.as_str()));
         let at_a_glance = snapshot.judge_glimpse(&glimpse);
         let is_enough = |judgement: &Judgement| snapshot.classifier().is_enough(judgement);
         let (reader, at_a_glance) = match (&self.reader, at_a_glance) {
@@ -148,7 +164,7 @@ impl Pipeline {
         let (judging, seen) = (Arc::clone(snapshot), Arc::clone(&glimpse));
         let enough =
             move |features: &[f32]| judging.classifier().is_enough(&judging.judge(&seen, features));
-        match (reader.read(prompt, Box::new(enough)).await, at_a_glance) {
+        match (reader.read(text, Box::new(enough)).await, at_a_glance) {
             (Ok(Read { features, remembered }), _) => {
                 (Reading::Judged(snapshot.judge(&glimpse, features.as_slice())), remembered)
             }

@@ -15,5 +15,5 @@ pub use chunk::{Chunk, ChunkError, Completion, Usage};
 pub use follow_up::Lean;
 pub use language::{Lang, language_of};
 pub use passage::Passage;
-pub use prompt::{Prompt, Reads, prompt_of};
+pub use prompt::{Prompt, Reads, Texts, prompt_of};
 pub use request::{BadRequest, ChatRequest, Message, Role, parse};

@@ -56,6 +56,11 @@ impl Sides {
         best.filter(|(_, weight)| weight.is_finite()).map(|(side, _)| side)
     }
 
+    /// Whether missing one side costs more than missing the other.
+    pub(super) fn is_stricter(&self, side: usize, other: usize) -> bool {
+        self.strictness.get(side).zip(self.strictness.get(other)).is_some_and(|(a, b)| a > b)
+    }
+
     fn is_strict(&self, side: usize) -> bool {
         self.strictness.get(side).is_some_and(|strictness| *strictness > 1.0)
     }

@@ -14,6 +14,9 @@ use crate::simd::Simd;
 /// Who lies further out than so many of the examples is always read to the end, however clear it seems.
 const OUTLIER_MAX: f32 = 0.95;
 
+/// How sure two texts together have to be to lead to a stricter side than the one that decides.
+const RAISE_MIN: f32 = 0.5;
+
 /// How deep a text was read before it was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,6 +125,21 @@ impl Classifier {
             && bar.is_some_and(|bar| bar.is_cleared(&self.fit.sides, verdict))
     }
 
+    /// What is said of two texts together, where that leads to a stricter side than the first one, which otherwise decides
+    /// alone. Both count alike: shares are multiplied, so that what one of them rules out stays out.
+    #[must_use]
+    pub fn raised(&self, first: &Judgement, second: &Judgement) -> Option<Judgement> {
+        let sides = &self.fit.sides;
+        let both = first.shares.iter().zip(&second.shares);
+        let mut shares: Vec<f32> = both.map(|(a, b)| (a * b).sqrt()).collect();
+        let total: f32 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= total.max(f32::MIN_POSITIVE));
+        let (from, to) = (sides.verdict(&first.shares), sides.verdict(&shares));
+        let is_raised = sides.is_stricter(to.side, from.side) && to.confidence >= RAISE_MIN;
+        let deeper = if first.depth > second.depth { first } else { second };
+        is_raised.then(|| Judgement { shares, ..deeper.clone() })
+    }
+
     /// The neighbours of a judgement, nearest first.
     #[must_use]
     pub fn neighbours(&self, judgement: &Judgement) -> Vec<Hit> {
@@ -131,6 +149,12 @@ impl Classifier {
             }
             Some(_) | None => judgement.neighbours.clone(),
         }
+    }
+
+    /// What the example in a row is known by outside.
+    #[must_use]
+    pub fn name(&self, row: usize) -> Option<usize> {
+        self.fit.names.get(row).copied()
     }
 
     /// What the labels stand for.
@@ -197,5 +221,97 @@ impl Classifier {
             0 => Depth::Glance,
             _ => Depth::Skim,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::fit::Examples;
+    use crate::config::Vote;
+    use crate::embed::Features;
+
+    /// Texts of two labels, the first one's side three times as strict, read at a glance and by a model with two stops.
+    fn classifier() -> Classifier {
+        let glances: Vec<Glance> = (0..400).map(glance).collect();
+        let features: Vec<Features> = (0..400).map(features).collect();
+        let labels: Vec<usize> = (0..400).map(|at| at % 2).collect();
+        let fit = Fit::new(&Examples {
+            glances: &glances,
+            features: &features.iter().collect::<Vec<&Features>>(),
+            stops: &[2, 4],
+            labels: &labels,
+            names: &labels,
+            sides: &Sides { of_label: vec![0, 1], strictness: vec![3.0, 1.0] },
+            vote: Vote { neighbours: 5, sharpness: 10.0 },
+            may_stop: true,
+        });
+        let fit = fit.expect("a fit");
+        let index = Index::build(&fit.deepest_places(), IndexKind::Exact).expect("directions");
+        Classifier::new(fit, index).expect("directions")
+    }
+
+    fn sign(at: u16) -> f32 {
+        if at.is_multiple_of(2) { 1.0 } else { -1.0 }
+    }
+
+    fn glance(at: u16) -> Glance {
+        let turn = f32::from(at % 7) / 20.0;
+        let meaning = vec![sign(at), turn];
+        Glance { meaning, form: vec![(u32::from(at % 2), 1.0)] }
+    }
+
+    fn features(at: u16) -> Features {
+        let turn = f32::from(at % 5) / 20.0;
+        Features::new(vec![sign(at), turn, turn, sign(at)])
+    }
+
+    fn judge(classifier: &Classifier, at: u16, read: usize) -> Judgement {
+        let (glance, features) = (glance(at), features(at));
+        let glanced = classifier.glance(&glance);
+        classifier.judge(&glance, glanced.as_ref(), &features.as_slice()[..read])
+    }
+
+    #[test]
+    fn depth_follows_what_was_read() {
+        let classifier = classifier();
+        for (read, depth) in [(0, Depth::Glance), (2, Depth::Skim), (4, Depth::Full)] {
+            let judgement = judge(&classifier, 3, read);
+            assert_eq!(judgement.depth, depth);
+            assert!(judgement.shares[1] > 0.9, "{judgement:?}");
+            let near = classifier.neighbours(&judgement);
+            assert!(near.iter().all(|hit| hit.row % 2 == 1), "{near:?}");
+        }
+    }
+
+    #[test]
+    fn a_clear_glance_is_enough_where_reading_may_stop() {
+        let (stopping, mut reading) = (classifier(), classifier());
+        reading.fit.views.as_mut().expect("views").bars.clear();
+        let enough = |classifier: &Classifier, read: usize| {
+            (0..100).filter(|at| classifier.is_enough(&judge(classifier, *at, read))).count()
+        };
+        // Those furthest out are read on.
+        let stopped = enough(&stopping, 0);
+        assert!(stopped >= 80, "{stopped}");
+        assert_eq!((enough(&reading, 0), enough(&reading, 4)), (0, 100));
+    }
+
+    fn saying(classifier: &Classifier, strict: f32) -> Judgement {
+        Judgement { shares: vec![strict, 1.0 - strict], ..judge(classifier, 3, 4) }
+    }
+
+    #[test]
+    fn a_second_text_can_only_make_stricter() {
+        let classifier = classifier();
+        let check = |first: f32, second: f32, raised: bool| {
+            let (first, second) = (saying(&classifier, first), saying(&classifier, second));
+            assert_eq!(classifier.raised(&first, &second).is_some(), raised);
+        };
+        check(0.2, 0.95, true);
+        // What the first one rules out stays out.
+        check(0.001, 0.95, false);
+        check(0.2, 0.6, false);
+        check(0.9, 0.01, false);
     }
 }

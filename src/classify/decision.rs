@@ -82,6 +82,11 @@ pub enum Reason {
         /// The query type's `min_confidence`.
         needed: f32,
     },
+    /// Neither the local model nor enough examples speak the prompt's language.
+    OtherLanguage {
+        /// The language's code.
+        code: &'static str,
+    },
     /// The caller named the tier.
     Asked,
     /// The caller named the target.
@@ -103,6 +108,7 @@ impl Reason {
             Self::Matched => "matched",
             Self::Hurried { .. } => "hurried",
             Self::LowConfidence { .. } => "low_confidence",
+            Self::OtherLanguage { .. } => "other_language",
             Self::Asked => "asked",
             Self::Pinned => "pinned",
             Self::NothingToRead => "nothing_to_read",
@@ -120,6 +126,9 @@ impl Reason {
             }
             Self::LowConfidence { needed } => {
                 format!("the confidence is below {needed:.2}, so the default tier answers")
+            }
+            Self::OtherLanguage { code } => {
+                format!("too few examples are in this language ({code}), so its own tier answers")
             }
             Self::Asked => "the caller asked for this tier".to_owned(),
             Self::Pinned => "the caller asked for this target".to_owned(),
@@ -183,6 +192,24 @@ impl Decision {
             confidence,
             margin,
             reason,
+            judgement: Some(judgement),
+            remembered: false,
+        }
+    }
+
+    /// Whatever the examples say, who answers in this language does.
+    pub(super) fn foreign(
+        tier: &Arc<Tier>,
+        judgement: Judgement,
+        (query_type, confidence, margin): (Arc<QueryType>, f32, f32),
+        code: &'static str,
+    ) -> Self {
+        Self {
+            goal: Goal::Tier(Arc::clone(tier)),
+            query_type: Some(query_type),
+            confidence,
+            margin,
+            reason: Reason::OtherLanguage { code },
             judgement: Some(judgement),
             remembered: false,
         }

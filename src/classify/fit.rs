@@ -21,7 +21,7 @@ use crate::index::IndexError;
 use crate::simd::Simd;
 
 /// Changes whenever the same examples give another fit.
-pub const FIT_VERSION: u32 = 2;
+pub const FIT_VERSION: u32 = 3;
 /// Landmarks of the glance's words: what they cost is a third of a glance. 512 lose two points of this view alone.
 const GLANCE_LANDMARKS_MAX: usize = 1_024;
 /// Landmarks of the model's views: what they cost is nothing beside the model. 1,024 lose a quarter of a point.
@@ -40,6 +40,8 @@ pub struct Examples<'a> {
     pub stops: &'a [usize],
     /// The label of each.
     pub labels: &'a [usize],
+    /// What each is known by outside; several may be parts of one.
+    pub names: &'a [usize],
     /// What the labels stand for.
     pub sides: &'a Sides,
     /// How neighbours vote.
@@ -53,6 +55,7 @@ pub struct Examples<'a> {
 pub struct Fit {
     pub(super) sides: Sides,
     pub(super) labels: Vec<usize>,
+    pub(super) names: Vec<usize>,
     pub(super) vote: Vote,
     /// Lengths of the features by depth; the glance has none.
     pub(super) stops: Vec<usize>,
@@ -106,6 +109,7 @@ impl Fit {
         Ok(Self {
             sides: examples.sides.clone(),
             labels: examples.labels.to_vec(),
+            names: examples.names.to_vec(),
             vote: examples.vote,
             stops: examples.stops.to_vec(),
             views,

@@ -21,9 +21,16 @@ pub use fit::{Examples, FIT_VERSION, Fit, Glanced};
 pub use poll::votes;
 pub use snapshot::{Glimpse, Snapshot, UnknownModel, Wish};
 
-/// Decides for one conversation. Every way to fail ends in the default tier, with the reason said.
+use crate::chat::Lang;
+
+/// Decides for one conversation in some language. Every way to fail ends in the default tier, with the reason said.
 #[must_use]
-pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: Reading) -> Decision {
+pub fn decide(
+    snapshot: &Snapshot,
+    wish: &Wish,
+    reading: Reading,
+    language: Option<Lang>,
+) -> Decision {
     match (wish, reading) {
         (Wish::Tier(tier), _) => Decision::asked(tier),
         (Wish::Target(target), _) => Decision::pinned(target),
@@ -34,9 +41,9 @@ pub fn decide(snapshot: &Snapshot, wish: &Wish, reading: Reading) -> Decision {
             let reason = Reason::EmbedderFailed { error: error.to_string() };
             Decision::fallback(snapshot.default_tier(), reason)
         }
-        (Wish::Auto, Reading::Judged(judgement)) => snapshot.decide(judgement, None),
+        (Wish::Auto, Reading::Judged(judgement)) => snapshot.decide(judgement, None, language),
         (Wish::Auto, Reading::Hurried(judgement, error)) => {
-            snapshot.decide(judgement, Some(error.to_string()))
+            snapshot.decide(judgement, Some(error.to_string()), language)
         }
     }
 }

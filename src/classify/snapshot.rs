@@ -1,5 +1,6 @@
 //! Rules, examples and index as one immutable value: what a request decides by, from its first byte to its last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -7,6 +8,7 @@ use thiserror::Error;
 use super::classifier::{Classifier, Judgement};
 use super::decision::{Decision, Neighbour, Reason};
 use super::fit::Glanced;
+use crate::chat::Lang;
 use crate::config::{Config, Example, QueryType, Target, Tier};
 use crate::embed::{Glance, StaticTable};
 
@@ -39,6 +41,8 @@ pub struct Snapshot {
     config: Arc<Config>,
     table: Arc<StaticTable>,
     classifier: Classifier,
+    /// Languages in which examples are to be trusted; nothing when the embedder speaks all.
+    spoken: Option<BTreeSet<Lang>>,
     generation: u64,
 }
 
@@ -50,15 +54,17 @@ pub struct Glimpse {
 }
 
 impl Snapshot {
-    /// Puts together a configuration, what was fitted to its examples, and the table for glances.
+    /// Puts together a configuration, the table for glances, what was fitted to the examples, and the languages in which they
+    /// are to be trusted; nothing for all.
     #[must_use]
     pub fn new(
         config: Arc<Config>,
         table: Arc<StaticTable>,
         classifier: Classifier,
+        spoken: Option<BTreeSet<Lang>>,
         generation: u64,
     ) -> Self {
-        Self { config, table, classifier, generation }
+        Self { config, table, classifier, spoken, generation }
     }
 
     /// Counts the snapshots since the start, from 1.
@@ -112,13 +118,29 @@ impl Snapshot {
         self.classifier.judge(&glimpse.glance, glimpse.glanced.as_ref(), features)
     }
 
-    /// The decision that follows from what is said of a prompt.
+    /// The decision that follows from what is said of a prompt. In a language that is not spoken here only a stricter tier
+    /// than the usual one is entered.
     #[must_use]
-    pub fn decide(&self, judgement: Judgement, hurried: Option<String>) -> Decision {
-        match self.elect(&judgement.shares) {
-            Some(elected) => Decision::judged(self.default_tier(), judgement, elected, hurried),
-            None => Decision::fallback(self.default_tier(), Reason::NothingToRead),
+    pub fn decide(
+        &self,
+        judgement: Judgement,
+        hurried: Option<String>,
+        language: Option<Lang>,
+    ) -> Decision {
+        let Some(elected) = self.elect(&judgement.shares) else {
+            return Decision::fallback(self.default_tier(), Reason::NothingToRead);
+        };
+        let usual = self.config.prompt.other_languages.as_ref();
+        let usual = usual.unwrap_or_else(|| self.default_tier());
+        let unknown = language.filter(|known| self.is_foreign(*known));
+        match unknown.filter(|_| elected.0.tier.strictness <= usual.strictness) {
+            Some(foreign) => Decision::foreign(usual, judgement, elected, foreign.code()),
+            None => Decision::judged(self.default_tier(), judgement, elected, hurried),
         }
+    }
+
+    fn is_foreign(&self, language: Lang) -> bool {
+        self.spoken.as_ref().is_some_and(|spoken| !spoken.contains(&language))
     }
 
     /// The strongest query type of the winning tier, the tier's share, and its lead. The tier is what has to be right, so
@@ -141,11 +163,19 @@ impl Snapshot {
     /// The examples near to a prompt, nearest first.
     #[must_use]
     pub fn neighbours(&self, judgement: &Judgement) -> Vec<Neighbour> {
-        let known = self.classifier.neighbours(judgement).into_iter().filter_map(|hit| {
-            let query_type = Arc::clone(&self.example(hit.row)?.query_type);
-            Some(Neighbour { row: hit.row, query_type, cosine: hit.cosine })
-        });
-        known.collect()
+        let mut near: Vec<Neighbour> = Vec::new();
+        for hit in self.classifier.neighbours(judgement) {
+            let named = self.classifier.name(hit.row);
+            let Some((row, example)) = named.and_then(|row| Some((row, self.example(row)?))) else {
+                continue;
+            };
+            // An example and its instruction are two rows of one example.
+            if near.iter().all(|known| known.row != row) {
+                let query_type = Arc::clone(&example.query_type);
+                near.push(Neighbour { row, query_type, cosine: hit.cosine });
+            }
+        }
+        near
     }
 
     /// Resolves what the caller asked for. A tier named in a header is stronger than the model of the body.

@@ -52,6 +52,9 @@ pub(super) fn check(
     let tiers = check.tiers(raw, &providers);
     let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
+    let other_languages = raw.prompt.other_languages.as_ref();
+    let other_languages =
+        other_languages.and_then(|tier| check.tier(tier, &tiers, &["prompt", "other_languages"]));
     let timers = check.timers(&raw.timers);
     let breaker = check.breaker(&raw.breaker);
     let aliases = check.aliases(raw);
@@ -71,7 +74,7 @@ pub(super) fn check(
             remote,
             deadline: Duration::from_millis(raw.embedder.deadline_ms),
         },
-        prompt: Prompt { system: raw.prompt.system },
+        prompt: Prompt { system: raw.prompt.system, other_languages },
         vote: Vote { neighbours: raw.vote.neighbours, sharpness: raw.vote.sharpness },
         index: match raw.index {
             RawIndex::Auto => IndexKind::Auto,

@@ -147,10 +147,12 @@ pub struct RemoteModel {
 }
 
 /// What is read of a conversation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Prompt {
     /// Read the beginning of the system prompt before the user's turn.
     pub system: bool,
+    /// Who answers in languages that nobody here speaks; the default tier when it is left out.
+    pub other_languages: Option<Arc<Tier>>,
 }
 
 /// How neighbours become a query type.

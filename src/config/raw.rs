@@ -150,6 +150,9 @@ pub(super) struct RawPrompt {
     /// Read the beginning of the system prompt before the user's turn. It helps where each application has its own, and
     /// harms where one application sends all kinds of prompts.
     pub(super) system: bool,
+    /// The tier of prompts in a language that neither the local model nor enough examples speak, unless they belong into a
+    /// stricter one. Left out, the default tier.
+    pub(super) other_languages: Option<String>,
 }
 
 /// How neighbours become a query type.

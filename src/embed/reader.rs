@@ -6,7 +6,7 @@ use moka::future::Cache;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{EmbedError, Embedder, Features};
-use crate::chat::Prompt;
+use crate::chat::Passage;
 
 /// Prompts remembered; at 384 dimensions and up to 2 KB of text each, 4,096 are at most 15 MB.
 const REMEMBERED: u64 = 4_096;
@@ -36,14 +36,14 @@ pub struct Read {
 #[derive(Debug, Clone)]
 pub struct Reader {
     queue: mpsc::Sender<Job>,
-    recent: Cache<Prompt, Features>,
+    recent: Cache<Passage, Features>,
     /// Length of what is read to the end.
     full: usize,
     limits: ReaderLimits,
 }
 
 struct Job {
-    prompt: Prompt,
+    text: Passage,
     enough: Enough,
     answer: oneshot::Sender<Result<Features, EmbedError>>,
 }
@@ -61,19 +61,19 @@ impl Reader {
         Ok(Self { queue, recent: Cache::new(REMEMBERED), full, limits })
     }
 
-    /// What the model sees in a prompt, as deep as is enough. Equal prompts that arrive together are read once.
+    /// What the model sees in a text, as deep as is enough. Equal texts that arrive together are read once.
     ///
     /// # Errors
     /// When the queue is full, the deadline passes or the model fails; the caller then routes without a vector.
-    pub async fn read(&self, prompt: &Prompt, mut enough: Enough) -> Result<Read, EmbedError> {
-        if let Some(features) = self.recent.get(prompt).await {
+    pub async fn read(&self, text: &Passage, mut enough: Enough) -> Result<Read, EmbedError> {
+        if let Some(features) = self.recent.get(text).await {
             // What was enough for the rules of then may be too little for those of now.
             if features.len() >= self.full || enough(features.as_slice()) {
                 return Ok(Read { features, remembered: true });
             }
-            self.recent.invalidate(prompt).await;
+            self.recent.invalidate(text).await;
         }
-        let asked = self.recent.try_get_with_by_ref(prompt, self.ask(prompt.clone(), enough));
+        let asked = self.recent.try_get_with_by_ref(text, self.ask(text.clone(), enough));
         let late = EmbedError::Late { deadline_ms: self.limits.deadline.as_millis() };
         match tokio::time::timeout(self.limits.deadline, asked).await {
             Ok(Ok(features)) => Ok(Read { features, remembered: false }),
@@ -88,9 +88,9 @@ impl Reader {
         !self.queue.is_closed()
     }
 
-    async fn ask(&self, prompt: Prompt, enough: Enough) -> Result<Features, EmbedError> {
+    async fn ask(&self, text: Passage, enough: Enough) -> Result<Features, EmbedError> {
         let (answer, wait) = oneshot::channel();
-        self.queue.try_send(Job { prompt, enough, answer }).map_err(|refused| match refused {
+        self.queue.try_send(Job { text, enough, answer }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => EmbedError::Busy { waiting: QUEUE },
             mpsc::error::TrySendError::Closed(_) => EmbedError::Stopped,
         })?;
@@ -104,8 +104,7 @@ fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
         if job.answer.is_closed() {
             continue;
         }
-        let text = job.prompt.to_read();
-        drop(job.answer.send(embedder.read(&text, &mut job.enough)));
+        drop(job.answer.send(embedder.read(job.text.as_str(), &mut job.enough)));
     }
 }
 
@@ -156,11 +155,11 @@ mod tests {
     }
 
     async fn read(reader: &Reader, text: &str) -> Result<Read, EmbedError> {
-        reader.read(&prompt(text), Box::new(|_features| false)).await
+        reader.read(&passage(text), Box::new(|_features| false)).await
     }
 
-    fn prompt(text: &str) -> Prompt {
-        Prompt::new(text).expect("visible text")
+    fn passage(text: &str) -> Passage {
+        Passage::new(text).expect("visible text")
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! The embedder and a snapshot made with it: what has to be there before the first prompt is read.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::kept::{self, Key};
 use super::{BuildError, open_embedder, read_texts, vectors_folder};
+use crate::chat::{Lang, Prompt, language_of};
 use crate::classify::{Classifier, Examples, FIT_VERSION, Fit, Sides, Snapshot};
 use crate::config::{Config, Example};
 use crate::embed::fetch::FetchEnv;
@@ -15,6 +18,9 @@ use crate::index::{Index, IndexError};
 
 /// The first generation of a process.
 const FIRST_GENERATION: u64 = 1;
+
+/// Examples that a language needs besides the local model's own, so that they are trusted in it.
+const SPOKEN_MIN: usize = 20;
 
 /// The embedder, loaded, and a snapshot made with it.
 pub struct Brain {
@@ -49,14 +55,14 @@ pub fn load_brain(
     let fit = match kept::open(&path, &key) {
         Some(fit) => fit,
         None => {
-            let texts: Vec<&str> =
-                config.examples.iter().map(|example| example.text.as_str()).collect();
+            let lessons = lessons(&config);
+            let texts: Vec<&str> = lessons.iter().map(|lesson| lesson.text.as_ref()).collect();
             let features = match &embedder {
                 Some(embedder) => read_texts(&**embedder, &texts, env, on_progress)?,
                 None => Vec::new(),
             };
             let stops = embedder.as_ref().map_or(&[][..], |embedder| embedder.stops());
-            let fit = fit(&config, &table, &features, stops)?;
+            let fit = fit(&config, &table, &lessons, &features, stops)?;
             kept::keep(&path, &key, &fit);
             fit
         }
@@ -73,8 +79,8 @@ pub fn table() -> Result<Arc<StaticTable>, BuildError> {
     Ok(Arc::new(StaticTable::builtin()?))
 }
 
-/// Fits what decides to a configuration's examples, given what an embedder with these stops sees in each of them. A graph,
-/// where one is worth drawing, is kept in the file `graph`.
+/// Fits what decides to a configuration's examples, given what an embedder with these stops sees in each of their
+/// [`example_texts`]. A graph, where one is worth drawing, is kept in the file `graph`.
 ///
 /// # Errors
 /// When an example cannot be compared with the others.
@@ -85,23 +91,60 @@ pub fn fit_snapshot(
     graph: &Path,
 ) -> Result<Snapshot, BuildError> {
     let table = table()?;
-    let fit = fit(&config, &table, features, stops)?;
+    let fit = fit(&config, &table, &lessons(&config), features, stops)?;
     Ok(snapshot(config, table, fit, graph)?)
+}
+
+/// The texts that a configuration's examples teach by, in the order in which a fit takes them.
+#[must_use]
+pub fn example_texts(config: &Config) -> Vec<Cow<'_, str>> {
+    lessons(config).into_iter().map(|lesson| lesson.text).collect()
+}
+
+/// A text to learn from.
+struct Lesson<'a> {
+    text: Cow<'a, str>,
+    label: usize,
+    /// The example that it stands for, by its place in the configuration.
+    example: usize,
+}
+
+/// Every example as it is, and of those with a pasted text the instruction as well: of a prompt with a pasted text the
+/// instruction decides, and it has to be known without one.
+fn lessons(config: &Config) -> Vec<Lesson<'_>> {
+    let labels = labels(config);
+    let whole = config.examples.iter().zip(&labels).enumerate().map(|(at, (example, label))| {
+        Lesson { text: Cow::Borrowed(example.text.as_str()), label: *label, example: at }
+    });
+    let mut lessons: Vec<Lesson<'_>> = whole.collect();
+    let mut known: BTreeSet<String> =
+        config.examples.iter().map(|example| example.text.trim().to_owned()).collect();
+    for (at, (example, label)) in config.examples.iter().zip(labels).enumerate() {
+        let Some(prompt) = Prompt::new(&example.text) else { continue };
+        let text = prompt.instruction.as_str().to_owned();
+        if prompt.payload.is_some() && known.insert(text.clone()) {
+            lessons.push(Lesson { text: Cow::Owned(text), label, example: at });
+        }
+    }
+    lessons
 }
 
 fn fit(
     config: &Config,
     table: &StaticTable,
+    lessons: &[Lesson<'_>],
     features: &[Features],
     stops: &[usize],
 ) -> Result<Fit, IndexError> {
-    let glances: Vec<Glance> =
-        config.examples.iter().map(|example| table.glance(&example.text)).collect();
+    let glances: Vec<Glance> = lessons.iter().map(|lesson| table.glance(&lesson.text)).collect();
+    let labels: Vec<usize> = lessons.iter().map(|lesson| lesson.label).collect();
+    let names: Vec<usize> = lessons.iter().map(|lesson| lesson.example).collect();
     Fit::new(&Examples {
         glances: &glances,
         features: &features.iter().collect::<Vec<&Features>>(),
         stops,
-        labels: &labels(config),
+        labels: &labels,
+        names: &names,
         sides: &sides(config),
         vote: config.vote,
         may_stop: config.embedder.model.may_stop(),
@@ -115,7 +158,22 @@ fn snapshot(
     graph: &Path,
 ) -> Result<Snapshot, IndexError> {
     let index = Index::open(&fit.deepest_places(), config.index, graph)?;
-    Ok(Snapshot::new(config, table, Classifier::new(fit, index)?, FIRST_GENERATION))
+    let (classifier, spoken) = (Classifier::new(fit, index)?, spoken(&config));
+    Ok(Snapshot::new(config, table, classifier, spoken, FIRST_GENERATION))
+}
+
+/// The languages in which examples are to be trusted: the local model's own, and those of enough examples. What a server
+/// speaks is not known here, so it is trusted with all.
+fn spoken(config: &Config) -> Option<BTreeSet<Lang>> {
+    let mut counts: BTreeMap<Lang, usize> = BTreeMap::new();
+    for example in &config.examples {
+        if let Some(language) = language_of(&example.text) {
+            *counts.entry(language).or_default() += 1;
+        }
+    }
+    let taught = counts.into_iter().filter(|(_, count)| *count >= SPOKEN_MIN);
+    let spoken = taught.map(|(language, _)| language).chain([Lang::English]).collect();
+    config.embedder.remote.is_none().then_some(spoken)
 }
 
 /// The place of each example's query type in the configuration.

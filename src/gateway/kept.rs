@@ -71,6 +71,7 @@ mod tests {
             features: &[],
             stops: &[],
             labels: &labels,
+            names: &labels,
             sides: &Sides::of_labels(2),
             vote: Vote { neighbours: 5, sharpness: 10.0 },
             may_stop: true,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use brain::{Brain, fit_snapshot, load_brain, table};
+pub use brain::{Brain, example_texts, fit_snapshot, load_brain, table};
 
 use crate::classify::Snapshot;
 use crate::config::{self, Config, RemoteModel};

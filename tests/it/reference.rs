@@ -135,7 +135,8 @@ fn a_prompt_is_nearest_to_itself_and_nearer_to_its_own_kind() {
 #[test]
 fn the_shipped_examples_are_found_through_the_graph() {
     let config = Config { index: IndexKind::Hnsw, ..config() };
-    let texts: Vec<&str> = config.examples.iter().map(|example| example.text.as_str()).collect();
+    let texts = gateway::example_texts(&config);
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
     let features = gateway::read_texts(embedder(), &texts, &fetch_env(), &mut |_, _| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let graph = folder.path().join("examples.graph");

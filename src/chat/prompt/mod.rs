@@ -1,7 +1,5 @@
 //! Which text stands for a conversation, and what its parts are.
 
-use std::borrow::Cow;
-
 use super::follow_up::{Lean, lean};
 use super::language::{Lang, language_of};
 use super::passage::Passage;
@@ -29,6 +27,15 @@ pub struct Prompt {
     pub lean: Lean,
     /// The language of the instruction, where it can be told.
     pub language: Option<Lang>,
+}
+
+/// What to read of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts {
+    /// It decides.
+    pub decides: Passage,
+    /// It can only lead to a stricter tier.
+    pub may_raise: Option<Passage>,
 }
 
 impl Prompt {
@@ -60,13 +67,16 @@ impl Prompt {
         Passage::joined(&[earlier.as_str(), self.instruction.as_str()])
     }
 
-    /// The text to decide by. A follow-up is read behind what it continues: "and in French?" says nothing alone.
+    /// What to read to decide. A follow-up stays where the matter began: "and in French?" says nothing alone. Of a turn with a
+    /// pasted text the instruction decides.
     #[must_use]
-    pub fn to_read(&self) -> Cow<'_, str> {
-        match self.in_context() {
-            Some(context) => Cow::Owned(context.as_str().to_owned()),
-            None => Cow::Borrowed(self.as_str()),
-        }
+    pub fn texts(&self) -> Texts {
+        let (decides, may_raise) = match (&self.earlier, &self.payload) {
+            (Some(earlier), _) => (earlier, self.in_context()),
+            (None, Some(_)) => (&self.instruction, Some(self.whole.clone())),
+            (None, None) => (&self.whole, None),
+        };
+        Texts { decides: decides.clone(), may_raise }
     }
 
     /// Finds what a turn continues among the turns before it, newest first.

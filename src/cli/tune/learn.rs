@@ -84,6 +84,7 @@ impl<'a> Learner<'a> {
             features: &features,
             stops: self.embedder.as_ref().map_or(&[][..], |embedder| embedder.stops()),
             labels: &training.labels,
+            names: training.rows,
             sides: &Sides::of_labels(training.names.len()),
             vote: self.vote,
             may_stop: self.may_stop,

@@ -58,9 +58,9 @@ impl Gateway {
         let config = Arc::new(config::load(&file, &env, None).unwrap().config);
 
         let embedder = Words;
-        let read =
-            config.examples.iter().map(|example| embedder.read_fully(&example.text).unwrap());
-        let features: Vec<Features> = read.collect();
+        let texts = gateway::example_texts(&config);
+        let features: Vec<Features> =
+            texts.iter().map(|text| embedder.read_fully(text).unwrap()).collect();
         let graph = folder.path().join("examples.graph");
         let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
         let snapshot = Arc::new(snapshot);

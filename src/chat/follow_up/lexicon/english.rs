@@ -138,6 +138,8 @@ pub(super) const SOURCE: Source = Source {
         " like that ",
         " why not ",
         " how come ",
+        " how soon ",
+        " general rule ",
         " which one ",
         " second one ",
         " first one ",
