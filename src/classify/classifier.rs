@@ -255,15 +255,21 @@ mod tests {
         if at.is_multiple_of(2) { 1.0 } else { -1.0 }
     }
 
+    /// Reproducible noise, nearly half as strong as what tells labels apart.
+    fn noise(at: u16, seed: u16) -> f32 {
+        let [high, _] =
+            at.wrapping_mul(25_173).wrapping_add(seed.wrapping_mul(13_849)).to_be_bytes();
+        (f32::from(high) / 127.5 - 1.0) * 0.4
+    }
+
     fn glance(at: u16) -> Glance {
-        let turn = f32::from(at % 7) / 20.0;
-        let meaning = vec![sign(at), turn];
-        Glance { meaning, form: vec![(u32::from(at % 2), 1.0)] }
+        let meaning = vec![sign(at) + noise(at, 1), noise(at, 2), noise(at, 3)];
+        Glance { meaning, form: vec![(u32::from(at % 2), 0.6), (u32::from(at % 30) + 2, 0.8)] }
     }
 
     fn features(at: u16) -> Features {
-        let turn = f32::from(at % 5) / 20.0;
-        Features::new(vec![sign(at), turn, turn, sign(at)])
+        let first = [sign(at) + noise(at, 4), noise(at, 5)];
+        Features::new([first, [noise(at, 6), sign(at) + noise(at, 7)]].concat())
     }
 
     fn judge(classifier: &Classifier, at: u16, read: usize) -> Judgement {

@@ -41,7 +41,7 @@ fn what_needs_care_reaches_safety() {
 #[test]
 fn follow_ups_stay_and_other_topics_leave() {
     let rows = rows(FOLLOW_UPS);
-    for (kind, share) in [("follow_up", 85), ("topic_change", 90)] {
+    for (kind, share) in [("follow_up", 95), ("topic_change", 90)] {
         let of_kind: Vec<&Value> = rows.iter().filter(|row| row["kind"] == kind).collect();
         let right = of_kind.iter().filter(|row| tier(&row["turns"]) == row["expect"]).count();
         assert!(right * 100 >= of_kind.len() * share, "{kind}: {right} of {}", of_kind.len());
