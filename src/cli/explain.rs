@@ -80,6 +80,7 @@ fn write_text(explained: &Value, out: &mut dyn Write) -> std::io::Result<()> {
         text("/decision/confidence"),
         text("/decision/margin")
     )?;
+    writeln!(out, "read        {}", text("/decision/depth"))?;
     writeln!(out, "because     {}", text("/decision/because"))?;
     writeln!(out, "nearest")?;
     for near in list("/decision/nearest") {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::node::{Kind, Node};
 use super::problem::{Problems, did_you_mean, join};
 use super::raw::{
-    RawBreaker, RawConfig, RawDialect, RawEmbedder, RawEmbedderModel, RawIndex, RawProvider,
-    RawSecret, RawTimers,
+    RawBreaker, RawConfig, RawDevice, RawDialect, RawEmbedder, RawEmbedderModel, RawIndex,
+    RawProvider, RawSecret, RawTimers,
 };
 use super::{
-    Breaker, Config, Credential, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes, Prompt,
-    Provider, QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
+    Breaker, Config, Credential, Device, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes,
+    Prompt, Provider, QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -69,7 +69,13 @@ pub(super) fn check(
                 RawEmbedderModel::Static => EmbedderModel::Static,
                 RawEmbedderModel::Minilm => EmbedderModel::Minilm,
                 RawEmbedderModel::Cascade => EmbedderModel::Cascade,
+                RawEmbedderModel::BgeSmall => EmbedderModel::BgeSmall,
                 RawEmbedderModel::Remote => EmbedderModel::Remote,
+            },
+            device: match raw.embedder.device {
+                RawDevice::Cpu => Device::Cpu,
+                RawDevice::Cuda => Device::Cuda,
+                RawDevice::Metal => Device::Metal,
             },
             remote,
             deadline: Duration::from_millis(raw.embedder.deadline_ms),

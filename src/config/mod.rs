@@ -85,6 +85,8 @@ pub struct Server {
 pub struct Embedder {
     /// What reads.
     pub model: EmbedderModel,
+    /// Where a local one runs.
+    pub device: Device,
     /// The server, when it is one.
     pub remote: Option<RemoteModel>,
     /// Longest wait for one prompt to be read; past it a glance decides.
@@ -100,8 +102,21 @@ pub enum EmbedderModel {
     Minilm,
     /// A glance where that is clear enough, and else the local model, as deep as is needed.
     Cascade,
+    /// Every prompt is read to the end by another local model.
+    BgeSmall,
     /// Every prompt is read by a model behind a server.
     Remote,
+}
+
+/// Where a local model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// On the processor, in bytes.
+    Cpu,
+    /// On a graphics processor, by CUDA.
+    Cuda,
+    /// On a graphics processor, by Metal.
+    Metal,
 }
 
 impl EmbedderModel {
@@ -112,6 +127,7 @@ impl EmbedderModel {
             Self::Static => "static",
             Self::Minilm => "minilm",
             Self::Cascade => "cascade",
+            Self::BgeSmall => "bge-small",
             Self::Remote => "remote",
         }
     }
@@ -121,6 +137,7 @@ impl EmbedderModel {
     pub fn local(self) -> Option<&'static str> {
         match self {
             Self::Minilm | Self::Cascade => Some("minilm"),
+            Self::BgeSmall => Some("bge-small"),
             Self::Static | Self::Remote => None,
         }
     }
@@ -130,7 +147,7 @@ impl EmbedderModel {
     pub fn may_stop(self) -> bool {
         match self {
             Self::Cascade => true,
-            Self::Static | Self::Minilm | Self::Remote => false,
+            Self::Static | Self::Minilm | Self::BgeSmall | Self::Remote => false,
         }
     }
 }

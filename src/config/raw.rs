@@ -99,6 +99,8 @@ impl Default for RawServer {
 pub(super) struct RawEmbedder {
     /// What reads prompts, and how deep.
     pub(super) model: RawEmbedderModel,
+    /// Where the local model runs. A graphics processor needs a program that was built for it.
+    pub(super) device: RawDevice,
     /// The server, for `model: remote`.
     pub(super) remote: Option<RawRemote>,
     /// Longest wait for one prompt to be read, in milliseconds; past it a glance decides.
@@ -108,7 +110,12 @@ pub(super) struct RawEmbedder {
 
 impl Default for RawEmbedder {
     fn default() -> Self {
-        Self { model: RawEmbedderModel::Cascade, remote: None, deadline_ms: 500 }
+        Self {
+            model: RawEmbedderModel::Cascade,
+            device: RawDevice::Cpu,
+            remote: None,
+            deadline_ms: 500,
+        }
     }
 }
 
@@ -139,8 +146,23 @@ pub(super) enum RawEmbedderModel {
     Minilm,
     /// A glance where that is clear enough, and else all-MiniLM-L6-v2, as deep as is needed.
     Cascade,
+    /// bge-small-en-v1.5 reads every prompt to the end.
+    #[serde(rename = "bge-small")]
+    BgeSmall,
     /// The one that `remote` describes.
     Remote,
+}
+
+/// Where the local model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawDevice {
+    /// On the processor, in bytes.
+    Cpu,
+    /// On the first graphics processor by CUDA, in floats.
+    Cuda,
+    /// On the first graphics processor by Metal, in floats.
+    Metal,
 }
 
 /// What is read of a conversation.

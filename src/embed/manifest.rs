@@ -338,6 +338,6 @@ mod tests {
     #[test]
     fn an_unknown_model_is_answered_with_the_known_ones() {
         let error = Manifest::builtin().unwrap().find("bge").unwrap_err();
-        assert_eq!(error.to_string(), "no model is called `bge`; choose one of minilm");
+        assert_eq!(error.to_string(), "no model is called `bge`; choose one of minilm, bge-small");
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use bert::{Bert, LoadError, Reference, WeightsError};
+pub use bert::{Bert, Chip, LoadError, OnDevice, Reference, WeightsError};
 pub use distill::distill;
 pub use glance::Glance;
 pub use ngrams::{BUCKETS, VERSION as NGRAMS_VERSION, ngrams};

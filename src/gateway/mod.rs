@@ -11,12 +11,12 @@ use thiserror::Error;
 pub use brain::{Brain, example_texts, fit_snapshot, load_brain, table};
 
 use crate::classify::Snapshot;
-use crate::config::{self, Config, RemoteModel};
+use crate::config::{self, Config, Device, RemoteModel};
 use crate::embed::fetch::{self, FetchEnv, FetchError};
 use crate::embed::manifest::{Manifest, ManifestError};
 use crate::embed::{
-    Bert, EmbedError, Embedder, Features, LoadError, OnProgress, Reader, ReaderLimits, Reference,
-    Remote, TableError, read_examples,
+    Bert, Chip, EmbedError, Embedder, Features, LoadError, OnDevice, OnProgress, Reader,
+    ReaderLimits, Reference, Remote, TableError, read_examples,
 };
 use crate::execute::Executor;
 use crate::health::{HealthTable, OutcomeTable};
@@ -37,6 +37,11 @@ pub enum BuildError {
     /// The local model cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The program was built without that device.
+    #[error(
+        "this program was built without {0:?}; build it with `--features cuda` or `--features metal`, or write `device: cpu`"
+    )]
+    NotBuilt(Chip),
     /// The local model cannot read the examples.
     #[error("cannot read the examples")]
     Embed(#[from] EmbedError),
@@ -67,9 +72,34 @@ pub fn open_embedder(
         (Some(remote), _) => {
             Ok(Some(Box::new(reach(remote, settings, Client::new(config.timers.connect)?)?)))
         }
-        (None, Some(name)) => Ok(Some(Box::new(load_embedder(name, env)?))),
+        (None, Some(name)) => match chip(settings.device) {
+            None => Ok(Some(Box::new(load_embedder(name, env)?))),
+            Some(chip) => Ok(Some(Box::new(load_on(chip, name, env)?))),
+        },
         (None, None) => Ok(None),
     }
+}
+
+/// The graphics processor that a configuration asks for.
+fn chip(device: Device) -> Option<Chip> {
+    match device {
+        Device::Cpu => None,
+        Device::Cuda => Some(Chip::Cuda),
+        Device::Metal => Some(Chip::Metal),
+    }
+}
+
+/// The same as [`load_embedder`], in floats on a device of candle's.
+///
+/// # Errors
+/// Says what is missing and how to get it.
+pub fn load_on(chip: Chip, name: &str, env: &FetchEnv) -> Result<OnDevice, BuildError> {
+    if !chip.is_built() {
+        return Err(BuildError::NotBuilt(chip));
+    }
+    let manifest = Manifest::builtin()?;
+    let model = manifest.find(name)?;
+    Ok(OnDevice::load(&fetch::ensure(model, env, &*fetch::on_stderr())?, model, chip)?)
 }
 
 fn reach(

@@ -8,7 +8,7 @@ use semroute::chat::Prompt;
 use semroute::config::{Config, IndexKind};
 use semroute::embed::fetch::{self, ModelFiles};
 use semroute::embed::manifest::{Manifest, Model};
-use semroute::embed::{Bert, Embedder, Embedding, Features, Reference};
+use semroute::embed::{Bert, Chip, Embedder, Embedding, Features, OnDevice, Reference};
 use semroute::gateway;
 use semroute::simd::Simd;
 use serde_json::Value;
@@ -130,6 +130,20 @@ fn a_prompt_is_nearest_to_itself_and_nearer_to_its_own_kind() {
     let near = asked.cosine(&embed("Write code that turns a singly linked list around"));
     let far = asked.cosine(&embed("A lullaby about the sea"));
     assert!(near > far + 0.2, "{near} {far}");
+}
+
+#[test]
+fn floats_on_a_device_agree_with_bytes() {
+    let (files, model) = files();
+    let floats = OnDevice::load(&files, &model, Chip::Cpu).unwrap();
+    assert_eq!(floats.stops(), embedder().stops());
+    assert_ne!(floats.fingerprint(), embedder().fingerprint());
+    for text in ["Write a limerick about a lighthouse", "Is 88 over 52 too low?"] {
+        let (one, other) = (floats.read_fully(text).unwrap(), embedder().read_fully(text).unwrap());
+        assert!(last_tap(&one).cosine(&last_tap(&other)) > 0.99, "{text}");
+        let skimmed = floats.read(text, &mut |_features| true).unwrap();
+        assert_eq!(skimmed.len(), floats.stops()[0]);
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub struct Reference {
     norm: LayerNorm,
     layers: Vec<Layer>,
     pooling: Pooling,
+    device: Device,
 }
 
 struct Layer {
@@ -41,10 +42,22 @@ impl Reference {
     /// # Errors
     /// Names the file that cannot be used, and the remedy.
     pub fn load(files: &ModelFiles, model: &Model) -> std::result::Result<Self, LoadError> {
+        Self::load_on(files, model, &Device::Cpu)
+    }
+
+    /// The same on any device.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used, and the remedy.
+    pub(super) fn load_on(
+        files: &ModelFiles,
+        model: &Model,
+        device: &Device,
+    ) -> std::result::Result<Self, LoadError> {
         let shape = Shape::read(&files.config)?;
         let load = || -> std::result::Result<Self, WeightsError> {
             let tensors = Weights::open(&files.weights)?.all()?;
-            let tensors = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+            let tensors = VarBuilder::from_tensors(tensors, DType::F32, device);
             Ok(Self::from_tensors(&shape, model.pooling, &tensors)?)
         };
         load().map_err(|source| LoadError::weights(&files.weights, source))
@@ -66,6 +79,7 @@ impl Reference {
             norm: layer_norm(width, epsilon, from.pp("LayerNorm"))?,
             layers: (0..shape.layers).map(layer).collect::<Result<_>>()?,
             pooling,
+            device: tensors.device().clone(),
         })
     }
 
@@ -87,8 +101,8 @@ impl Reference {
     /// When candle fails.
     pub fn lone(&self, ids: &[u32]) -> std::result::Result<Vec<f32>, EmbedError> {
         let views = || {
-            let ids = Tensor::new(ids, &Device::Cpu)?;
-            let first = Tensor::full(AFTER_THE_MARK, ids.shape(), &Device::Cpu)?;
+            let ids = Tensor::new(ids, &self.device)?;
+            let first = Tensor::full(AFTER_THE_MARK, ids.shape(), &self.device)?;
             self.embed(&ids, &first)?.flatten_all()?.to_vec1()
         };
         views().map_err(|error: candle_core::Error| EmbedError::Model { reason: error.to_string() })
@@ -100,8 +114,8 @@ impl Reference {
     }
 
     fn run(&self, ids: &[u32], go_on: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<()> {
-        let ids = Tensor::new(ids, &Device::Cpu)?;
-        let places = Tensor::arange(0, u32::try_from(ids.elem_count())?, &Device::Cpu)?;
+        let ids = Tensor::new(ids, &self.device)?;
+        let places = Tensor::arange(0, u32::try_from(ids.elem_count())?, &self.device)?;
         let mut hidden = self.embed(&ids, &places)?;
         for (number, layer) in (1..).zip(&self.layers) {
             hidden = layer.forward(&hidden)?;
