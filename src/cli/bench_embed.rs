@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::{Format, OutputArgs, Ran, fetch_env};
 use crate::embed::fetch;
 use crate::embed::manifest::{Manifest, Model};
-use crate::embed::{self, Bert, EmbedError, Embedder, Reference};
+use crate::embed::{self, Bert, EmbedError, Embedder, Reference, StaticTable};
+use crate::gateway;
 use crate::simd::Simd;
 
 /// Lengths of the texts.
@@ -26,7 +27,7 @@ const STRIDE: u32 = 7_919;
 /// Ids that the texts are made of. Lower ones are marks and letters.
 const WORDS: std::ops::Range<u32> = 2_000..28_000;
 
-/// The bare forward pass, on every instruction set of this processor and on candle's floats.
+/// The bare forward pass, on every instruction set of this processor and on candle's floats, and a glance.
 #[derive(Debug, clap::Args)]
 pub(super) struct EmbedArgs {
     /// A model of the manifest.
@@ -45,7 +46,7 @@ struct Measured<'a> {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    /// Instruction set, or `candle-f32`.
+    /// Instruction set, `candle-f32`, or `glance`.
     path: &'static str,
     tokens: u32,
     /// How many layers ran.
@@ -69,6 +70,7 @@ pub(super) fn run(args: &EmbedArgs, out: &mut dyn Write) -> anyhow::Result<Ran> 
         measured.rows.extend(bert_rows(&bert, model, simd)?);
     }
     measured.load_ms = ms(last_load);
+    measured.rows.extend(glance_rows(&*gateway::table()?)?);
     let reference = Reference::load(&files, model)?;
     measured.rows.extend(reference_rows(&reference, model)?);
     match args.output.format() {
@@ -85,43 +87,67 @@ fn bert_rows(bert: &Bert, model: &Model, simd: Simd) -> Result<Vec<Row>, EmbedEr
     for tokens in TOKENS {
         for (layers, stop) in taps.clone() {
             let mut enough = |features: &[f32]| features.len() >= *stop;
-            let taken = repeat(tokens, |ids| bert.forward(ids, &mut enough).map(drop))?;
+            let taken = repeat(ids(tokens), |ids| bert.forward(ids, &mut enough).map(drop))?;
             rows.push(Row::new(simd.name(), tokens, *layers, &taken));
         }
     }
     Ok(rows)
 }
 
+/// What is seen at a glance, from the text on: its words by the table, and its form. No layer runs.
+fn glance_rows(table: &StaticTable) -> Result<Vec<Row>, EmbedError> {
+    let entries: Vec<&str> = table.vocabulary().entries().collect();
+    let rows = TOKENS.into_iter().map(|tokens| {
+        let mut next = ids(tokens);
+        let text = || {
+            let ids = next();
+            let words = ids.iter().filter_map(|id| entries.get(usize::try_from(*id).ok()?));
+            // Parts of words are written as words of their own, which are about as long.
+            words.map(|word| word.trim_start_matches('#')).collect::<Vec<&str>>().join(" ")
+        };
+        let taken = repeat(text, |text| {
+            std::hint::black_box(table.glance(text));
+            Ok(())
+        })?;
+        Ok(Row::new("glance", tokens, 0, &taken))
+    });
+    rows.collect()
+}
+
 fn reference_rows(reference: &Reference, model: &Model) -> Result<Vec<Row>, EmbedError> {
     let layers = model.taps.last().copied().unwrap_or_default();
     let rows = TOKENS.into_iter().map(|tokens| {
-        let taken = repeat(tokens, |ids| reference.forward(ids, &mut |_, _| true))?;
+        let taken = repeat(ids(tokens), |ids| reference.forward(ids, &mut |_, _| true))?;
         Ok(Row::new("candle-f32", tokens, layers, &taken))
     });
     rows.collect()
 }
 
-/// Times of single runs over texts of this length, each other than the one before; shortest first.
-fn repeat(
-    tokens: u32,
-    mut work: impl FnMut(&[u32]) -> Result<(), EmbedError>,
-) -> Result<Vec<Duration>, EmbedError> {
+/// The tokens of texts of this length, each other than the one before.
+fn ids(tokens: u32) -> impl FnMut() -> Vec<u32> {
     let mut word = 0;
-    let mut text = || -> Vec<u32> {
+    move || {
         let words = (0..tokens).map(|_| {
             word = (word + STRIDE) % (WORDS.end - WORDS.start);
             WORDS.start + word
         });
         words.collect()
-    };
+    }
+}
+
+/// Times of single runs, each over another text; shortest first.
+fn repeat<T>(
+    mut text: impl FnMut() -> T,
+    mut work: impl FnMut(&T) -> Result<(), EmbedError>,
+) -> Result<Vec<Duration>, EmbedError> {
     for _ in 0..WARM_UP {
         work(&text())?;
     }
     let (mut taken, started) = (Vec::new(), Instant::now());
     while taken.len() < RUNS_MIN || started.elapsed() < MEASURED {
-        let ids = text();
+        let next = text();
         let before = Instant::now();
-        work(&ids)?;
+        work(&next)?;
         taken.push(before.elapsed());
     }
     taken.sort_unstable();
