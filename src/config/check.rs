@@ -70,6 +70,7 @@ pub(super) fn check(
                 RawEmbedderModel::Minilm => EmbedderModel::Minilm,
                 RawEmbedderModel::Cascade => EmbedderModel::Cascade,
                 RawEmbedderModel::BgeSmall => EmbedderModel::BgeSmall,
+                RawEmbedderModel::E5Small => EmbedderModel::E5Small,
                 RawEmbedderModel::Remote => EmbedderModel::Remote,
             },
             device: match raw.embedder.device {

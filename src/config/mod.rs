@@ -102,8 +102,10 @@ pub enum EmbedderModel {
     Minilm,
     /// A glance where that is clear enough, and else the local model, as deep as is needed.
     Cascade,
-    /// Every prompt is read to the end by another local model.
+    /// Every prompt is read to the end by bge-small-en-v1.5.
     BgeSmall,
+    /// Every prompt is read to the end by e5-small-v2.
+    E5Small,
     /// Every prompt is read by a model behind a server.
     Remote,
 }
@@ -128,6 +130,7 @@ impl EmbedderModel {
             Self::Minilm => "minilm",
             Self::Cascade => "cascade",
             Self::BgeSmall => "bge-small",
+            Self::E5Small => "e5-small",
             Self::Remote => "remote",
         }
     }
@@ -138,6 +141,7 @@ impl EmbedderModel {
         match self {
             Self::Minilm | Self::Cascade => Some("minilm"),
             Self::BgeSmall => Some("bge-small"),
+            Self::E5Small => Some("e5-small"),
             Self::Static | Self::Remote => None,
         }
     }
@@ -147,7 +151,7 @@ impl EmbedderModel {
     pub fn may_stop(self) -> bool {
         match self {
             Self::Cascade => true,
-            Self::Static | Self::Minilm | Self::BgeSmall | Self::Remote => false,
+            Self::Static | Self::Minilm | Self::BgeSmall | Self::E5Small | Self::Remote => false,
         }
     }
 }

@@ -149,6 +149,9 @@ pub(super) enum RawEmbedderModel {
     /// bge-small-en-v1.5 reads every prompt to the end.
     #[serde(rename = "bge-small")]
     BgeSmall,
+    /// e5-small-v2 reads every prompt to the end.
+    #[serde(rename = "e5-small")]
+    E5Small,
     /// The one that `remote` describes.
     Remote,
 }

@@ -404,7 +404,7 @@ fn key_written_in_a_wrong_place_or_form_is_not_shown() {
         ),
         (
             "timers:",
-            "3: embedder.model: the value of `${KEY}` is unknown; known here: static, minilm, cascade, bge-small, remote",
+            "3: embedder.model: the value of `${KEY}` is unknown; known here: static, minilm, cascade, bge-small, e5-small, remote",
         ),
     ] {
         let replacement = match piece {

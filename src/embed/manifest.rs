@@ -338,6 +338,9 @@ mod tests {
     #[test]
     fn an_unknown_model_is_answered_with_the_known_ones() {
         let error = Manifest::builtin().unwrap().find("bge").unwrap_err();
-        assert_eq!(error.to_string(), "no model is called `bge`; choose one of minilm, bge-small");
+        assert_eq!(
+            error.to_string(),
+            "no model is called `bge`; choose one of minilm, bge-small, e5-small"
+        );
     }
 }
