@@ -19,6 +19,7 @@ pub mod receipt;
 
 pub mod config;
 pub mod gateway;
+mod kept;
 pub mod simd;
 pub mod tune;
 

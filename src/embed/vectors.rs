@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{EmbedError, Embedder, Features};
 use crate::chat::Prompt;
+use crate::kept::write_whole;
 
 /// First bytes of the file; the last one is the format's version.
 const MAGIC: &[u8; 8] = b"semvec\0\x01";
@@ -145,11 +146,7 @@ fn write(path: &Path, known: &Known) -> io::Result<()> {
     }
     let seal = Sha256::digest(&bytes);
     bytes.extend(seal);
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
-    std::fs::write(&unfinished, bytes)?;
-    std::fs::rename(&unfinished, path)
+    write_whole(path, &bytes)
 }
 
 /// Nothing when the file is missing, cut, changed, of another version or of another length of features.

@@ -9,6 +9,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::classify::Fit;
+use crate::kept::write_whole;
 
 /// First bytes of the file; the last one is the format's version.
 const MAGIC: &[u8; 8] = b"semfit\0\x01";
@@ -39,17 +40,14 @@ pub(super) fn keep(path: &Path, key: &Key, fit: &Fit) {
     }
 }
 
-/// `MAGIC`, the key, the fit, and the SHA-256 of all before. Under its own name only when complete.
+/// `MAGIC`, the key, the fit, and the SHA-256 of all before.
 fn write(path: &Path, key: &Key, fit: &Fit) -> io::Result<()> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(key.0);
     let mut bytes = postcard::to_extend(fit, bytes).map_err(io::Error::other)?;
     let seal = Sha256::digest(&bytes);
     bytes.extend(seal);
-    std::fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new(".")))?;
-    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
-    std::fs::write(&unfinished, bytes)?;
-    std::fs::rename(&unfinished, path)
+    write_whole(path, &bytes)
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 //! The file is a convenience, never the truth: it is bound to the very rows it was drawn over, sealed by a checksum, and drawn
 //! again whenever it does not fit.
 
-use std::io;
 use std::path::Path;
 
 use super::graph::Graph;
 use super::{Index, IndexError, rounded};
 use crate::config::IndexKind;
+use crate::kept::write_whole;
 
 impl Index {
     /// [`Index::build`], with the graph taken from a file where that fits, and kept there where it does not. A file that
@@ -38,19 +38,11 @@ impl Index {
 
     fn keep(&self, path: &Path) {
         let Some(graph) = &self.graph else { return };
-        if let Err(error) = write(path, &graph.to_bytes(&self.rows)) {
+        if let Err(error) = write_whole(path, &graph.to_bytes(&self.rows)) {
             let file = path.display().to_string();
             tracing::warn!(file, %error, "cannot keep the graph; the next start draws it again");
         }
     }
-}
-
-/// Under its own name only when complete.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new(".")))?;
-    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
-    std::fs::write(&unfinished, bytes)?;
-    std::fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]
