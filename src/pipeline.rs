@@ -136,15 +136,12 @@ impl Pipeline {
     async fn read(&self, prompt: Option<&Prompt>) -> (Reading, bool) {
         let Some(prompt) = prompt else { return (Reading::Nothing, false) };
         let Texts { decides, may_raise } = prompt.texts();
-        let (first, remembered) = self.read_text(&decides).await;
-        let (Reading::Judged(judgement), Some(text)) = (&first, may_raise) else {
-            return (first, remembered);
-        };
-        let (second, also) = self.read_text(&text).await;
-        let raised = match &second {
-            Reading::Judged(second) => self.snapshot.classifier().raised(judgement, second),
-            Reading::Hurried(..) | Reading::Nothing | Reading::Failed(_) => None,
-        };
+        let Some(may_raise) = may_raise else { return self.read_text(&decides).await };
+        // Together, so that both have to be there within one deadline.
+        let ((first, remembered), (second, also)) =
+            tokio::join!(self.read_text(&decides), self.read_text(&may_raise));
+        let both = first.judgement().zip(second.judgement());
+        let raised = both.and_then(|(one, two)| self.snapshot.classifier().raised(one, two));
         (raised.map_or(first, Reading::Judged), remembered && also)
     }
 
@@ -162,8 +159,10 @@ impl Pipeline {
             (Some(reader), at_a_glance) => (reader, at_a_glance),
         };
         let (judging, seen) = (Arc::clone(snapshot), Arc::clone(&glimpse));
-        let enough =
-            move |features: &[f32]| judging.classifier().is_enough(&judging.judge(&seen, features));
+        let enough = move |features: &[f32]| {
+            let classifier = judging.classifier();
+            classifier.may_stop() && classifier.is_enough(&judging.judge(&seen, features))
+        };
         match (reader.read(text, Box::new(enough)).await, at_a_glance) {
             (Ok(Read { features, remembered }), _) => {
                 (Reading::Judged(snapshot.judge(&glimpse, features.as_slice())), remembered)

@@ -110,6 +110,12 @@ impl Classifier {
         }
     }
 
+    /// Whether a shallow reading can ever be the last one.
+    #[must_use]
+    pub fn may_stop(&self) -> bool {
+        self.fit.views.as_ref().is_some_and(|views| !views.bars.is_empty())
+    }
+
     /// Whether a judgement may be the last one, or the text has to be read on.
     #[must_use]
     pub fn is_enough(&self, judgement: &Judgement) -> bool {

@@ -19,6 +19,17 @@ pub enum Reading {
     Failed(EmbedError),
 }
 
+impl Reading {
+    /// What is said of the prompt, however deep it could be read.
+    #[must_use]
+    pub fn judgement(&self) -> Option<&Judgement> {
+        match self {
+            Self::Judged(judgement) | Self::Hurried(judgement, _) => Some(judgement),
+            Self::Nothing | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// Who should answer.
 #[derive(Debug, Clone)]
 pub enum Goal {

@@ -21,7 +21,7 @@ use crate::index::IndexError;
 use crate::simd::Simd;
 
 /// Changes whenever the same examples give another fit.
-pub const FIT_VERSION: u32 = 3;
+pub const FIT_VERSION: u32 = 4;
 /// Landmarks of the glance's words: what they cost is a third of a glance. 512 lose two points of this view alone.
 const GLANCE_LANDMARKS_MAX: usize = 1_024;
 /// Landmarks of the model's views: what they cost is nothing beside the model. 1,024 lose a quarter of a point.
@@ -98,13 +98,15 @@ impl Fit {
         let count = examples.sides.of_label.len();
         let is_enough = examples.labels.len() >= EXAMPLES_MIN && count > 1;
         let fitted = if is_enough { Seen::fit(examples, count) } else { None };
-        let (bare, deepest) = bare(examples);
-        let (views, places) = match fitted {
+        let (views, bare, places) = match fitted {
             Some(seen) => {
                 let (views, places) = seen.blend(examples, count)?;
-                (Some(views), places)
+                (Some(views), Taps::default(), places)
             }
-            None => (None, vec![deepest]),
+            None => {
+                let (taps, deepest) = bare(examples);
+                (None, taps, vec![deepest])
+            }
         };
         Ok(Self {
             sides: examples.sides.clone(),

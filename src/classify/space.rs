@@ -35,8 +35,8 @@ pub(super) struct Space {
 
 impl Space {
     /// Fits a space to examples. `stops` are the ends of the taps in the features; so many examples, spread over the labels,
-    /// serve as landmarks. Returns the space and each example's
-    /// scores in it had it not been among them; nothing for features that are not finite.
+    /// serve as landmarks. Returns the space and each example's scores in it had it not been among them; nothing for features
+    /// that are not finite.
     pub(super) fn fit(
         features: &[&[f32]],
         stops: &[usize],

@@ -6,7 +6,7 @@ use super::matrix::count;
 use crate::simd::Simd;
 
 /// How the taps of features are centred and put side by side.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Taps {
     means: Vec<f32>,
     stops: Vec<usize>,

@@ -1,6 +1,5 @@
 //! The embedder and a snapshot made with it: what has to be there before the first prompt is read.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::kept::{self, Key};
 use super::{BuildError, open_embedder, read_texts, vectors_folder};
-use crate::chat::{Lang, Prompt, language_of};
+use crate::chat::{Lang, Passage, Prompt, language_of};
 use crate::classify::{Classifier, Examples, FIT_VERSION, Fit, Sides, Snapshot};
 use crate::config::{Config, Example};
 use crate::embed::fetch::FetchEnv;
@@ -50,13 +49,13 @@ pub fn load_brain(
     let table = table()?;
     let embedder = open_embedder(&config, env)?;
     let folder = vectors_folder(&env.cache);
-    let key = key(&config, &table, embedder.as_deref());
+    let lessons = lessons(&config);
+    let key = key(&config, &table, embedder.as_deref(), &lessons);
     let path = folder.join("examples.fit");
     let fit = match kept::open(&path, &key) {
         Some(fit) => fit,
         None => {
-            let lessons = lessons(&config);
-            let texts: Vec<&str> = lessons.iter().map(|lesson| lesson.text.as_ref()).collect();
+            let texts: Vec<&str> = lessons.iter().map(|lesson| lesson.text.as_str()).collect();
             let features = match &embedder {
                 Some(embedder) => read_texts(&**embedder, &texts, env, on_progress)?,
                 None => Vec::new(),
@@ -97,46 +96,47 @@ pub fn fit_snapshot(
 
 /// The texts that a configuration's examples teach by, in the order in which a fit takes them.
 #[must_use]
-pub fn example_texts(config: &Config) -> Vec<Cow<'_, str>> {
+pub fn example_texts(config: &Config) -> Vec<Passage> {
     lessons(config).into_iter().map(|lesson| lesson.text).collect()
 }
 
 /// A text to learn from.
-struct Lesson<'a> {
-    text: Cow<'a, str>,
+struct Lesson {
+    text: Passage,
     label: usize,
     /// The example that it stands for, by its place in the configuration.
     example: usize,
 }
 
-/// Every example as it is, and of those with a pasted text the instruction as well: of a prompt with a pasted text the
-/// instruction decides, and it has to be known without one.
-fn lessons(config: &Config) -> Vec<Lesson<'_>> {
-    let labels = labels(config);
-    let whole = config.examples.iter().zip(&labels).enumerate().map(|(at, (example, label))| {
-        Lesson { text: Cow::Borrowed(example.text.as_str()), label: *label, example: at }
-    });
-    let mut lessons: Vec<Lesson<'_>> = whole.collect();
-    let mut known: BTreeSet<String> =
-        config.examples.iter().map(|example| example.text.trim().to_owned()).collect();
-    for (at, (example, label)) in config.examples.iter().zip(labels).enumerate() {
-        let Some(prompt) = Prompt::new(&example.text) else { continue };
-        let text = prompt.instruction.as_str().to_owned();
-        if prompt.payload.is_some() && known.insert(text.clone()) {
-            lessons.push(Lesson { text: Cow::Owned(text), label, example: at });
+/// Every example as a prompt is read, and of those with a pasted text the instruction as well: of a prompt with a pasted text
+/// the instruction decides, and it has to be known without one.
+fn lessons(config: &Config) -> Vec<Lesson> {
+    let (mut lessons, mut instructions) = (Vec::new(), Vec::new());
+    let labelled = config.examples.iter().zip(labels(config)).enumerate();
+    for (example, (text, label)) in labelled.map(|(at, (each, label))| (at, (&each.text, label))) {
+        // Every example has something visible in it, or the configuration would have been refused.
+        let Some(prompt) = Prompt::new(text) else { continue };
+        if prompt.payload.is_some() {
+            instructions.push(Lesson { text: prompt.instruction, label, example });
         }
+        lessons.push(Lesson { text: prompt.whole, label, example });
     }
+    let mut known: BTreeSet<String> =
+        lessons.iter().map(|lesson| lesson.text.as_str().to_owned()).collect();
+    instructions.retain(|lesson| known.insert(lesson.text.as_str().to_owned()));
+    lessons.append(&mut instructions);
     lessons
 }
 
 fn fit(
     config: &Config,
     table: &StaticTable,
-    lessons: &[Lesson<'_>],
+    lessons: &[Lesson],
     features: &[Features],
     stops: &[usize],
 ) -> Result<Fit, IndexError> {
-    let glances: Vec<Glance> = lessons.iter().map(|lesson| table.glance(&lesson.text)).collect();
+    let glances: Vec<Glance> =
+        lessons.iter().map(|lesson| table.glance(lesson.text.as_str())).collect();
     let labels: Vec<usize> = lessons.iter().map(|lesson| lesson.label).collect();
     let names: Vec<usize> = lessons.iter().map(|lesson| lesson.example).collect();
     Fit::new(&Examples {
@@ -196,7 +196,12 @@ fn sides(config: &Config) -> Sides {
 }
 
 /// Names everything that changes a fit.
-fn key(config: &Config, table: &StaticTable, embedder: Option<&dyn Embedder>) -> Key {
+fn key(
+    config: &Config,
+    table: &StaticTable,
+    embedder: Option<&dyn Embedder>,
+    lessons: &[Lesson],
+) -> Key {
     let Sides { of_label, strictness } = sides(config);
     let model = embedder.map_or("", |embedder| embedder.fingerprint());
     let (vote, may_stop) = (config.vote, config.embedder.model.may_stop());
@@ -206,10 +211,11 @@ fn key(config: &Config, table: &StaticTable, embedder: Option<&dyn Embedder>) ->
     );
     let mut hash = Sha256::new();
     hash.update(settings);
-    for (example, label) in config.examples.iter().zip(labels(config)) {
+    for Lesson { text, label, example } in lessons {
         hash.update(label.to_le_bytes());
-        hash.update(example.text.len().to_le_bytes());
-        hash.update(&example.text);
+        hash.update(example.to_le_bytes());
+        hash.update(text.as_str().len().to_le_bytes());
+        hash.update(text.as_str());
     }
     Key(hash.finalize().into())
 }

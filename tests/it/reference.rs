@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use semroute::chat::Prompt;
+use semroute::chat::{Passage, Prompt};
 use semroute::config::{Config, IndexKind};
 use semroute::embed::fetch::{self, ModelFiles};
 use semroute::embed::manifest::{Manifest, Model};
@@ -150,7 +150,7 @@ fn floats_on_a_device_agree_with_bytes() {
 fn the_shipped_examples_are_found_through_the_graph() {
     let config = Config { index: IndexKind::Hnsw, ..config() };
     let texts = gateway::example_texts(&config);
-    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    let texts: Vec<&str> = texts.iter().map(Passage::as_str).collect();
     let features = gateway::read_texts(embedder(), &texts, &fetch_env(), &mut |_, _| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let graph = folder.path().join("examples.graph");

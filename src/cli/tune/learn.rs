@@ -112,7 +112,9 @@ impl<'a> Learner<'a> {
         let seen = Instant::now();
         let (judgement, read) = match &self.embedder {
             Some(embedder) if glanced.is_none() || !classifier.is_enough(&at_a_glance) => {
-                let enough = &mut |features: &[f32]| classifier.is_enough(&judge(features));
+                let enough = &mut |features: &[f32]| {
+                    classifier.may_stop() && classifier.is_enough(&judge(features))
+                };
                 let features = embedder.read(prompt.as_str(), enough)?;
                 let read = Instant::now();
                 (judge(features.as_slice()), read)

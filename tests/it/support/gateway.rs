@@ -60,7 +60,7 @@ impl Gateway {
         let embedder = Words;
         let texts = gateway::example_texts(&config);
         let features: Vec<Features> =
-            texts.iter().map(|text| embedder.read_fully(text).unwrap()).collect();
+            texts.iter().map(|text| embedder.read_fully(text.as_str()).unwrap()).collect();
         let graph = folder.path().join("examples.graph");
         let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
         let snapshot = Arc::new(snapshot);
