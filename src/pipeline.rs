@@ -7,11 +7,11 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::chat::{self, BadRequest, ChatRequest, Passage, Prompt, Reads, Texts, prompt_of};
-use crate::classify::{Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
+use crate::classify::{Decision, Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::{Read, Reader};
 use crate::execute::{Executor, NoReply, Reply};
-use crate::health::HealthTable;
-use crate::plan::{Plan, plan};
+use crate::health::{HealthTable, Part, Size};
+use crate::plan::{Circumstances, Place, Plan, candidates, plan};
 use crate::receipt::Receipt;
 
 /// What every request needs; one per process.
@@ -63,9 +63,9 @@ impl Pipeline {
         &self,
         incoming: &Incoming<'_>,
         receipt: &mut Receipt,
-    ) -> Result<(ChatRequest, Reply), Refusal> {
+    ) -> Result<(Arc<ChatRequest>, Reply), Refusal> {
         let (chat, plan) = self.prepare(incoming, receipt).await?;
-        let plan = receipt.plan.insert(plan);
+        let (chat, plan) = (Arc::new(chat), receipt.plan.insert(plan));
         let reply = self.executor.execute(plan, &chat, &mut receipt.attempts).await?;
         Ok((chat, reply))
     }
@@ -112,8 +112,29 @@ impl Pipeline {
         receipt.timings.embed = read - parsed;
         receipt.timings.decide = now - read;
         let decision = receipt.decision.insert(decision);
-        let plan = plan(decision, &self.health.view(now), now, self.time_left(incoming, now));
+        let plan = self.plan(decision, &chat, now, self.time_left(incoming, now));
         Ok((chat, plan))
+    }
+
+    /// Who is asked, by what is known of everyone who may answer.
+    fn plan(
+        &self,
+        decision: &Decision,
+        chat: &ChatRequest,
+        now: Instant,
+        within: Duration,
+    ) -> Plan {
+        let (needs, tier) = (chat.needs(), decision.goal.tier_name());
+        let asked = (Size::of(needs.tokens), chat_part(chat));
+        let health = self.health.view(candidates(decision), tier, asked, now);
+        let around = Circumstances { needs, health: &health, now, within };
+        let plan = plan(decision, &around, &mut fastrand::Rng::new());
+        if let (Some(tier), Some(Place::Fastest { .. }), Some(first)) =
+            (tier, plan.steps.first().map(|step| step.place), plan.steps.first())
+        {
+            self.health.lead(tier, &first.target.id);
+        }
+        plan
     }
 
     /// Until the deadline: the configured one, or the caller's own where that is shorter.
@@ -171,4 +192,9 @@ impl Pipeline {
             (Err(error), None) => (Reading::Failed(error), false),
         }
     }
+}
+
+/// The part of an answer by which targets are timed.
+fn chat_part(chat: &ChatRequest) -> Part {
+    if chat.stream() { Part::First } else { Part::Whole }
 }

@@ -11,7 +11,7 @@ use crate::chat::{Lang, Passage, Prompt, Usage};
 use crate::classify::{Decision, Depth, Snapshot};
 use crate::execute::Attempt;
 use crate::health::Outcome;
-use crate::plan::{Plan, Skip};
+use crate::plan::{Home, Plan, Skip};
 
 /// Neighbours shown in an explanation.
 const NEIGHBOURS_SHOWN: usize = 5;
@@ -141,6 +141,10 @@ impl Receipt {
             let query_type = decision.query_type.as_ref().map(|known| known.name.clone());
             headers.extend(query_type.map(|name| ("query-type", name)));
             headers.push(("attempts", self.attempts.len().to_string()));
+        }
+        if !self.attempts.is_empty() {
+            let walk: Vec<String> = self.attempts.iter().map(attempt_text).collect();
+            headers.push(("walk", walk.join(", ")));
         }
         headers.extend(self.target().map(|target| ("target", target.to_owned())));
         headers
@@ -286,14 +290,19 @@ fn prompt_json(prompt: &Prompt) -> Value {
 }
 
 fn plan_json(plan: &Plan, now: Instant) -> Value {
-    let steps = plan
-        .steps
-        .iter()
-        .map(|step| json!({"target": step.target.id, "place": step.place.label()}));
+    let steps = plan.steps.iter().map(|step| {
+        json!({
+            "target": step.target.id,
+            "place": step.place.label(),
+            "because": step.place.because(),
+            "spilled": step.home == Home::Spilled,
+        })
+    });
     let skipped = plan.skipped.iter().map(|skipped| {
         let (missing, wait) = match &skipped.why {
             Skip::NoKey { variable } => (Some(variable), None),
-            Skip::RateLimited { until } => (None, Some(*until - now)),
+            Skip::Shut { until, .. } => (None, Some(*until - now)),
+            Skip::Lacks(_) | Skip::Disabled => (None, None),
         };
         json!({
             "target": skipped.target.id,
@@ -310,8 +319,16 @@ fn plan_json(plan: &Plan, now: Instant) -> Value {
     })
 }
 
+/// For a header: who, what happened, the status, and how long it took.
+fn attempt_text(attempt: &Attempt) -> String {
+    let status = attempt.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    let (target, outcome) = (&attempt.target.id, attempt.outcome.label());
+    format!("{target}={outcome};{status};{}ms", attempt.took.as_millis())
+}
+
 fn attempt_json(attempt: &Attempt) -> Value {
     json!({
+        "may_be_billed": attempt.outcome.may_be_billed() || attempt.outcome == Outcome::Served,
         "target": attempt.target.id,
         "outcome": attempt.outcome.label(),
         "status": attempt.status,

@@ -35,6 +35,10 @@ pub struct Chunk {
     pub json: String,
     /// Text, reasoning, a refusal or a piece of a tool call; not a role, not a comment, not an empty delta.
     pub has_content: bool,
+    /// The text that it adds to the only choice; nothing where it says anything else, or several choices speak.
+    pub text: Option<String>,
+    /// Bytes of JSON of all that it says.
+    pub said: usize,
     /// The choices that this event speaks of, one bit an index.
     pub choices: u128,
     /// Those of them that end in it.
@@ -85,10 +89,15 @@ impl Chunk {
         let finished = finished.fold(0, |bits, choice| bits | choice.bit());
         let usage = wire.usage.and_then(|written| Usage::parse(written.get()));
         let is_bare = choices.is_empty();
+        let said = choices.iter().map(Choice::said).sum();
+        let text = match choices.as_slice() {
+            [only] => only.text_alone(),
+            _ => None,
+        };
         let choices = choices.iter().fold(0, |bits, choice| bits | choice.bit());
         // JSON allows line breaks between its tokens; an event stream does not.
         let json = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
-        Ok(Self { json, has_content, choices, finished, is_bare, usage })
+        Ok(Self { json, has_content, text, said, choices, finished, is_bare, usage })
     }
 }
 
@@ -118,20 +127,22 @@ impl Choice<'_> {
     }
 
     fn has_content(&self) -> bool {
-        let in_delta = self.delta.as_ref().is_some_and(|delta| {
-            [
-                delta.content,
-                delta.tool_calls,
-                delta.refusal,
-                delta.reasoning_content,
-                delta.reasoning,
-                delta.function_call,
-                delta.audio,
-            ]
-            .into_iter()
-            .any(says_something)
-        });
-        in_delta || says_something(self.text)
+        self.said() > 0
+    }
+
+    fn said(&self) -> usize {
+        let text = self.text.filter(|text| says_something(Some(text)));
+        self.delta.as_ref().map_or(0, Delta::said) + text.map_or(0, |text| text.get().len())
+    }
+
+    /// Its text, if it says nothing else.
+    fn text_alone(&self) -> Option<String> {
+        let delta = self.delta.as_ref().filter(|_| self.index == 0)?;
+        let content = delta.content.filter(|content| says_something(Some(content)))?;
+        if self.said() > content.get().len() {
+            return None;
+        }
+        serde_json::from_str(content.get()).ok()
     }
 }
 
@@ -151,6 +162,22 @@ struct Delta<'a> {
     function_call: Option<&'a RawValue>,
     #[serde(default, borrow)]
     audio: Option<&'a RawValue>,
+}
+
+impl Delta<'_> {
+    fn said(&self) -> usize {
+        let parts = [
+            self.content,
+            self.tool_calls,
+            self.refusal,
+            self.reasoning_content,
+            self.reasoning,
+            self.function_call,
+            self.audio,
+        ];
+        let said = parts.into_iter().flatten().filter(|part| says_something(Some(part)));
+        said.map(|part| part.get().len()).sum()
+    }
 }
 
 /// A whole answer: the provider's JSON, and what the program needs to know of it.

@@ -6,6 +6,7 @@
 mod chunk;
 mod follow_up;
 mod language;
+mod needs;
 mod passage;
 mod prompt;
 mod request;
@@ -14,6 +15,7 @@ mod split;
 pub use chunk::{Chunk, ChunkError, Completion, Usage};
 pub use follow_up::Lean;
 pub use language::{Lang, language_of};
+pub use needs::Needs;
 pub use passage::Passage;
 pub use prompt::{Prompt, Reads, Texts, prompt_of};
 pub use request::{BadRequest, ChatRequest, Message, Role, parse};

@@ -6,6 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::needs::Needs;
+
 /// Deepest nesting of arrays and objects; deeper bodies have only ever been attacks.
 const DEPTH_MAX: usize = 128;
 /// Most messages of one conversation.
@@ -31,12 +33,13 @@ pub struct BadRequest {
 }
 
 /// A chat body that may be sent on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChatRequest {
     model: String,
     messages: Vec<Message>,
     stream: bool,
     wants_usage: bool,
+    needs: Needs,
     fields: Fields,
 }
 
@@ -65,6 +68,31 @@ impl ChatRequest {
         self.wants_usage
     }
 
+    /// What a target has to be able to do to answer it.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// The same conversation with the beginning of an answer at its end, for a model that goes on with it.
+    #[must_use]
+    pub fn with_beginning(&self, beginning: &str) -> Option<Self> {
+        let mut longer = self.clone();
+        let written = longer.fields.0.iter_mut().find(|(name, _)| name == "messages");
+        let (_, messages) = written?;
+        let others = messages.get().trim_end().strip_suffix(']')?;
+        let said = serde_json::Value::from(beginning);
+        let whole = format!(r#"{others},{{"role":"assistant","content":{said}}}]"#);
+        *messages = RawValue::from_string(whole).ok()?;
+        longer.messages.push(Message {
+            role: Role::Assistant,
+            text: beginning.to_owned(),
+            has_image: false,
+        });
+        longer.needs.prefill = true;
+        Some(longer)
+    }
+
     /// Every top-level field in the caller's order, as the JSON text the caller wrote.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.0.iter().map(|(name, value)| (name.as_str(), value.get()))
@@ -72,12 +100,14 @@ impl ChatRequest {
 }
 
 /// One turn, as far as routing reads it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// The text parts, joined by line breaks; empty when there are only images or tool calls.
     pub text: String,
+    /// There is an image among its parts.
+    pub has_image: bool,
 }
 
 /// Who speaks.
@@ -115,7 +145,8 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
     let stream = flag(&fields, "stream")?;
     let wants_usage = stream_options(&fields)?;
     check_ranges(&fields)?;
-    Ok(ChatRequest { model, messages, stream, wants_usage, fields })
+    let needs = Needs::of(&messages, &|name| fields.get(name));
+    Ok(ChatRequest { model, messages, stream, wants_usage, needs, fields })
 }
 
 fn model(fields: &Fields) -> Result<String, BadRequest> {
@@ -184,19 +215,21 @@ fn read_message(at: usize, written: &str) -> Result<Message, BadRequest> {
     };
     let replaced = [wire.tool_calls, wire.function_call, wire.audio, wire.refusal];
     let param = format!("{here}.content");
-    let text = match wire.content.map(RawValue::get) {
+    let (text, has_image) = match wire.content.map(RawValue::get) {
         Some(content) => content_text(content, &param)?,
-        None if role == Role::Assistant && replaced.iter().any(Option::is_some) => String::new(),
+        None if role == Role::Assistant && replaced.iter().any(Option::is_some) => {
+            (String::new(), false)
+        }
         None => {
             let message = format!("`{param}` is missing; write a string or an array of parts");
             return Err(bad(&param, "invalid_value", message));
         }
     };
-    Ok(Message { role, text })
+    Ok(Message { role, text, has_image })
 }
 
-/// The text of a message's content: a string, or the text parts of an array.
-fn content_text(content: &str, param: &str) -> Result<String, BadRequest> {
+/// The text of a message's content, a string or the text parts of an array, and whether there is an image beside it.
+fn content_text(content: &str, param: &str) -> Result<(String, bool), BadRequest> {
     #[derive(serde::Deserialize)]
     struct Part {
         #[serde(rename = "type")]
@@ -205,12 +238,13 @@ fn content_text(content: &str, param: &str) -> Result<String, BadRequest> {
         text: Option<String>,
     }
     if content.starts_with('"') {
-        return typed(content, param, "a string");
+        return Ok((typed(content, param, "a string")?, false));
     }
     let parts: Vec<Part> =
         typed(content, param, "a string, or an array of parts that each have a `type`")?;
+    let has_image = parts.iter().any(|part| part.kind == "image_url");
     let texts = parts.into_iter().filter(|part| part.kind == "text").filter_map(|part| part.text);
-    Ok(texts.collect::<Vec<String>>().join("\n"))
+    Ok((texts.collect::<Vec<String>>().join("\n"), has_image))
 }
 
 /// Whether a stream should end with the token counts.
@@ -320,7 +354,7 @@ fn nesting(body: &[u8]) -> usize {
 }
 
 /// Top-level fields in order. `null` stands for absent, as in OpenAI's specification.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl Fields {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::classifier::{Depth, Judgement};
-use crate::config::{QueryType, Target, Tier};
+use crate::config::{Policy, QueryType, Target, Tier};
 use crate::embed::EmbedError;
 
 /// What is known of the prompt when it is time to decide.
@@ -46,6 +46,15 @@ impl Goal {
         match self {
             Self::Tier(tier) => &tier.targets,
             Self::Target(target) => std::slice::from_ref(target),
+        }
+    }
+
+    /// How a tier's targets are tried; a target that was named belongs to none.
+    #[must_use]
+    pub fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Tier(tier) => Some(&tier.policy),
+            Self::Target(_) => None,
         }
     }
 

@@ -196,7 +196,7 @@ impl Snapshot {
             Some(("tier", name)) => self.tier(name).map(Wish::Tier),
             Some((provider, rest)) if !rest.is_empty() => {
                 let known = self.config.provider(provider).ok_or_else(|| self.unknown(model))?;
-                Ok(Wish::Target(Arc::new(Target::new(Arc::clone(known), rest))))
+                Ok(Wish::Target(Arc::new(self.config.target(known, rest))))
             }
             Some(_) | None => Err(self.unknown(model)),
         }

@@ -13,7 +13,7 @@ use super::raw::{
 };
 use super::{
     Breaker, Config, Credential, Device, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes,
-    Prompt, Provider, QueryType, RemoteModel, Secret, Server, Target, Tier, Timers, Vote,
+    Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier, Timers, Vote,
 };
 
 /// The only version of the format so far.
@@ -31,6 +31,8 @@ pub(super) struct Around<'a> {
     pub(super) root: &'a Node,
     /// Reads the file of a secret.
     pub(super) read: ReadFile<'a>,
+    /// What targets cost.
+    pub(super) prices: &'a BTreeMap<String, Price>,
     /// Where the sandbox listens, when it answers for every provider.
     pub(super) sandbox: Option<&'a str>,
 }
@@ -49,7 +51,8 @@ pub(super) fn check(
     }
     let server = check.server(raw);
     let providers = check.providers(&raw.providers);
-    let tiers = check.tiers(raw, &providers);
+    let models = check.models(raw);
+    let tiers = check.tiers(raw, &providers, &models);
     let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
     let other_languages = raw.prompt.other_languages.as_ref();
@@ -90,6 +93,7 @@ pub(super) fn check(
         },
         timers,
         breaker,
+        models,
         providers,
         tiers,
         default_tier: default_tier?,
@@ -100,8 +104,8 @@ pub(super) fn check(
     })
 }
 
-struct Check<'a, 'p, 'f> {
-    around: Around<'a>,
+pub(super) struct Check<'a, 'p, 'f> {
+    pub(super) around: Around<'a>,
     problems: &'p mut Problems<'f>,
 }
 
@@ -217,70 +221,6 @@ impl Check<'_, '_, '_> {
         None
     }
 
-    fn tiers(&mut self, raw: &RawConfig, providers: &[Arc<Provider>]) -> Vec<Arc<Tier>> {
-        // With no key at all the caller starts the sandbox, and a complaint about every tier would be noise.
-        let some_usable = providers.iter().any(|provider| provider.is_usable());
-        let mut tiers = Vec::new();
-        for (name, tier) in self.in_file_order("tiers", &raw.tiers) {
-            let targets = self.targets(name, &tier.targets, providers);
-            let all_known = targets.len() == tier.targets.len();
-            let usable = targets.iter().any(|target| target.provider.is_usable());
-            if let Some(first) = targets.first().filter(|_| some_usable && all_known && !usable) {
-                let first = &first.provider.name;
-                let message = format!(
-                    "no target of this tier has its provider's key; set one, such as `{first}`'s"
-                );
-                self.warning(&["tiers", name, "targets"], message);
-            }
-            let strictness = tier.strictness;
-            tiers.push(Arc::new(Tier { name: name.clone(), targets, strictness }));
-        }
-        if tiers.is_empty() {
-            self.error(&["tiers"], "empty; write at least one tier");
-        }
-        tiers
-    }
-
-    fn targets(
-        &mut self,
-        tier: &str,
-        ids: &[String],
-        providers: &[Arc<Provider>],
-    ) -> Vec<Arc<Target>> {
-        let mut targets: Vec<Arc<Target>> = Vec::new();
-        for (place, id) in ids.iter().enumerate() {
-            let path = ["tiers", tier, "targets", &step(place)];
-            let Some(target) = self.target(id, providers, &path) else { continue };
-            if targets.iter().any(|earlier| earlier.id == target.id) {
-                let shown = self.shown(id, &path);
-                self.error(&path, format!("target {shown} is listed twice; keep the first"));
-                continue;
-            }
-            targets.push(Arc::new(target));
-        }
-        if ids.is_empty() {
-            let message = "empty; list at least one provider/model";
-            self.error(&["tiers", tier, "targets"], message);
-        }
-        targets
-    }
-
-    fn target(&mut self, id: &str, providers: &[Arc<Provider>], path: &[&str]) -> Option<Target> {
-        let shown = self.shown(id, path);
-        let Some((provider, model)) = id.split_once('/').filter(|(_, model)| !model.is_empty())
-        else {
-            self.error(path, format!("target {shown} is not of the form provider/model"));
-            return None;
-        };
-        let known = providers.iter().find(|known| known.name == provider);
-        if known.is_none() {
-            let names: Vec<&str> = providers.iter().map(|each| each.name.as_str()).collect();
-            let hint = did_you_mean(provider, &names);
-            self.error(path, format!("target {shown} names no provider; {hint}"));
-        }
-        known.map(|known| Target::new(Arc::clone(known), model))
-    }
-
     fn query_types(&mut self, raw: &RawConfig, tiers: &[Arc<Tier>]) -> Vec<Arc<QueryType>> {
         let mut query_types = Vec::new();
         for (name, query_type) in self.in_file_order("query_types", &raw.query_types) {
@@ -354,12 +294,12 @@ impl Check<'_, '_, '_> {
         aliases.into_iter().map(|(alias, meaning)| (alias.clone(), meaning.clone())).collect()
     }
 
-    fn error(&mut self, path: &[&str], message: impl Into<String>) {
+    pub(super) fn error(&mut self, path: &[&str], message: impl Into<String>) {
         let (line, key) = self.place(path);
         self.problems.error(line, &key, message);
     }
 
-    fn warning(&mut self, path: &[&str], message: impl Into<String>) {
+    pub(super) fn warning(&mut self, path: &[&str], message: impl Into<String>) {
         let (line, key) = self.place(path);
         self.problems.warning(line, &key, message);
     }
@@ -370,7 +310,7 @@ impl Check<'_, '_, '_> {
     }
 
     /// A value for a message; one from the environment may be a secret, so its variable stands for it.
-    fn shown(&self, value: &str, path: &[&str]) -> String {
+    pub(super) fn shown(&self, value: &str, path: &[&str]) -> String {
         match self.variable(path) {
             Some(variable) => format!("`${{{variable}}}` from the environment"),
             None => format!("`{value}`"),
@@ -386,7 +326,7 @@ impl Check<'_, '_, '_> {
     }
 
     /// A map sorts its keys; the file says which comes first.
-    fn in_file_order<'r, T>(
+    pub(super) fn in_file_order<'r, T>(
         &self,
         key: &str,
         map: &'r BTreeMap<String, T>,
@@ -402,7 +342,7 @@ impl Check<'_, '_, '_> {
 }
 
 /// The place in a list as a step of a key path.
-fn step(place: usize) -> String {
+pub(super) fn step(place: usize) -> String {
     format!("[{place}]")
 }
 

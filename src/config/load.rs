@@ -1,6 +1,7 @@
 //! The only part of the configuration that reads files and the environment.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,12 @@ use thiserror::Error;
 
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
-use super::{Config, Outcomes, check, examples, node, outcomes, shape};
+use super::{Config, Outcomes, Price, check, examples, node, outcomes, prices, shape};
 
 /// The table of outcomes beside a configuration that names none.
 const OUTCOMES: &str = "outcomes.yaml";
+/// The prices beside a configuration that names none.
+const PRICES: &str = "prices.yaml";
 
 /// Where variables come from: the process, or a map in tests.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -98,7 +101,10 @@ fn read_config(
     let examples_folder = folder.join(&raw.examples);
     let read =
         |file: &Path| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
-    let around = check::Around { root: &root, read: &read, sandbox };
+    let prices_line = raw.prices.as_ref().map(|_| root.line_of(&["prices"]));
+    let prices_path = folder.join(raw.prices.as_deref().unwrap_or(PRICES));
+    let prices = read_prices(&prices_path, prices_line, env, problems);
+    let around = check::Around { root: &root, read: &read, prices: &prices, sandbox };
     let config = check::check(&raw, around, problems);
     // Checked even when the configuration is refused, so that a user sees all mistakes at once.
     let outcomes_path = folder.join(raw.outcomes.as_deref().unwrap_or(OUTCOMES));
@@ -134,6 +140,29 @@ fn read_outcomes(
     let rows = outcomes::check(&text, env, &mut found);
     problems.found.append(&mut found.found);
     rows
+}
+
+/// The prices that are named on a line of the configuration, or stand beside it, or none.
+fn read_prices(
+    path: &Path,
+    named_on: Option<usize>,
+    env: Environment<'_>,
+    problems: &mut Problems<'_>,
+) -> BTreeMap<String, Price> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let mut found = Problems::new(path);
+            let prices = prices::check(&text, env, &mut found);
+            problems.found.append(&mut found.found);
+            prices
+        }
+        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            problems.error(named_on.unwrap_or_default(), "prices", message);
+            BTreeMap::new()
+        }
+    }
 }
 
 /// Every `*.jsonl` of a folder, by name, so that the order of examples does not depend on the file system.

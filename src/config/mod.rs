@@ -11,14 +11,18 @@ mod examples;
 mod load;
 mod node;
 mod outcomes;
+mod policy;
+mod prices;
 mod problem;
 mod raw;
 mod secret;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod tiers;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +33,8 @@ pub use load::{ConfigError, Environment, Loaded, load, schema};
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
+pub use policy::{Abilities, Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
+pub use prices::Price;
 pub use problem::{Problem, Severity};
 pub use secret::Secret;
 
@@ -49,6 +55,8 @@ pub struct Config {
     pub timers: Timers,
     /// When a target is set aside.
     pub breaker: Breaker,
+    /// What targets can do, by `<provider>/<model>`.
+    pub models: BTreeMap<String, Arc<Abilities>>,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
     /// Tiers in file order.
@@ -266,6 +274,15 @@ impl Provider {
             Credential::Unset { .. } => false,
         }
     }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        let host_at = self.base_url.find("://").map_or(0, |at| at + 3);
+        let host = self.base_url.get(host_at..).unwrap_or_default();
+        let end = host.find('/').unwrap_or(host.len());
+        self.base_url.get(..host_at + end).unwrap_or(&self.base_url)
+    }
 }
 
 /// A model at a provider.
@@ -277,13 +294,39 @@ pub struct Target {
     pub provider: Arc<Provider>,
     /// The provider's name for the model.
     pub model: String,
+    /// What it can do.
+    pub abilities: Arc<Abilities>,
+    /// What its health is remembered by.
+    pub scopes: Scopes,
+}
+
+/// What can fail about a target, each by a name that changes when it becomes another thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scopes {
+    /// Where it is served.
+    pub endpoint: Arc<str>,
+    /// Who pays there. The key itself is not in it.
+    pub credential: Arc<str>,
+    /// The model there, under that key.
+    pub deployment: Arc<str>,
 }
 
 impl Target {
     /// Names a model at a provider.
     #[must_use]
-    pub fn new(provider: Arc<Provider>, model: &str) -> Self {
-        Self { id: format!("{}/{model}", provider.name), provider, model: model.to_owned() }
+    pub fn new(provider: Arc<Provider>, model: &str, abilities: Arc<Abilities>) -> Self {
+        let id = format!("{}/{model}", provider.name);
+        let key = match &provider.credential {
+            Credential::Key(key) => key.fingerprint(),
+            Credential::NotNeeded | Credential::Unset { .. } => 0,
+        };
+        let credential = format!("{} {key:016x} {}", provider.name, provider.endpoint());
+        let scopes = Scopes {
+            endpoint: provider.endpoint().into(),
+            deployment: format!("{credential} {model}").into(),
+            credential: credential.into(),
+        };
+        Self { id, provider, model: model.to_owned(), abilities, scopes }
     }
 }
 
@@ -296,6 +339,8 @@ pub struct Tier {
     pub targets: Vec<Arc<Target>>,
     /// What missing this tier costs against entering it in vain; 1 or more.
     pub strictness: f32,
+    /// How its targets are tried.
+    pub policy: Policy,
 }
 
 /// A kind of prompt, and the tier that should answer it.
@@ -340,5 +385,12 @@ impl Config {
     #[must_use]
     pub fn tier(&self, name: &str) -> Option<&Arc<Tier>> {
         self.tiers.iter().find(|tier| tier.name == name)
+    }
+
+    /// A model that a caller names, whether a tier lists it or not.
+    #[must_use]
+    pub fn target(&self, provider: &Arc<Provider>, model: &str) -> Target {
+        let abilities = self.models.get(&format!("{}/{model}", provider.name));
+        Target::new(Arc::clone(provider), model, abilities.cloned().unwrap_or_default())
     }
 }

@@ -90,14 +90,18 @@ pub enum Meaning {
     RateLimited,
     /// No money or quota left; waiting a little does not help.
     QuotaGone,
-    /// The key is not accepted, or not from here.
+    /// The key is not accepted.
     CredentialRefused,
+    /// The key may not use this model, or not from here.
+    Forbidden,
     /// The provider does not have this model.
     ModelMissing,
     /// This target cannot do what the request asks for; another one may.
     Unsupported,
     /// The provider's own trouble.
     ServerError,
+    /// The provider has more to do than it can.
+    Overloaded,
     /// Not an answer.
     BadReply,
     /// An error inside an answer that says nothing about its cause.
@@ -117,8 +121,10 @@ impl Meaning {
             Self::RateLimited
             | Self::QuotaGone
             | Self::CredentialRefused
+            | Self::Forbidden
             | Self::ModelMissing
             | Self::ServerError
+            | Self::Overloaded
             | Self::BadReply
             | Self::InBandError => true,
             Self::Unsupported | Self::ContextTooLong | Self::Policy | Self::CallerFault => false,
@@ -415,8 +421,8 @@ limits: [{remaining: é, reset: a}]
             &[
                 "o:3: rows[0].statsu: unknown key; did you mean `status`?",
                 "o:3: rows[0].outcome: `nothing` is unknown; known here: rate_limited, quota_gone, \
-                 credential_refused, model_missing, unsupported, server_error, bad_reply, in_band_error, \
-                 context_too_long, policy, caller_fault",
+                 credential_refused, forbidden, model_missing, unsupported, server_error, overloaded, \
+                 bad_reply, in_band_error, context_too_long, policy, caller_fault",
                 "o:4: rows[1].outcome: missing; write it, such as `outcome: \"caller_fault\"`",
             ],
         );

@@ -35,6 +35,9 @@ pub(super) struct RawConfig {
     /// When a target is set aside.
     #[serde(default)]
     pub(super) breaker: RawBreaker,
+    /// What targets can do, by `<provider>/<model>`; one that is not listed is taken to do everything.
+    #[serde(default)]
+    pub(super) models: BTreeMap<String, RawModel>,
     /// Endpoints by name.
     #[schemars(example = json!({"local": {"base_url": "http://127.0.0.1:8000/v1"}}))]
     pub(super) providers: BTreeMap<String, RawProvider>,
@@ -57,6 +60,9 @@ pub(super) struct RawConfig {
     /// table that is part of the program otherwise.
     #[serde(default)]
     pub(super) outcomes: Option<String>,
+    /// What targets cost, relative to this file. Left out, `prices.yaml` where there is one.
+    #[serde(default)]
+    pub(super) prices: Option<String>,
 }
 
 fn default_examples() -> String {
@@ -221,7 +227,8 @@ pub(super) struct RawTimers {
     /// TCP and TLS to one provider.
     #[schemars(range(min = 1, max = 600_000))]
     pub(super) connect_ms: u64,
-    /// From sending a streamed request to its first content.
+    /// From sending a streamed request to its first content, at the latest. Long before, another target is asked as well
+    /// (`tiers.<name>.hedge`).
     #[schemars(range(min = 1, max = 86_400_000))]
     pub(super) first_content_ms: u64,
     /// Between two pieces of one answer.
@@ -237,7 +244,7 @@ impl Default for RawTimers {
         Self {
             total_ms: 600_000,
             connect_ms: 3_000,
-            first_content_ms: 20_000,
+            first_content_ms: 60_000,
             idle_ms: 30_000,
             answer_ms: 120_000,
         }
@@ -300,10 +307,144 @@ pub(super) struct RawTier {
     #[serde(default = "default_strictness")]
     #[schemars(range(min = 1.0, max = 1000.0))]
     pub(super) strictness: f32,
+    /// Who is tried first among those that are well.
+    #[serde(default)]
+    pub(super) order: RawOrder,
+    /// For `order: weighted`, the share of each target; one that is not named has 1.
+    #[serde(default)]
+    pub(super) weights: BTreeMap<String, f32>,
+    /// From when on an answer belongs to the target that gave its beginning.
+    #[serde(default)]
+    pub(super) commit: RawCommit,
+    /// For `commit: hold`, the events of content that are held back.
+    #[serde(default = "default_hold_events")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub(super) hold_events: usize,
+    /// For `commit: hold`, the longest that they are held back, in milliseconds.
+    #[serde(default = "default_hold_ms")]
+    #[schemars(range(min = 1, max = 600_000))]
+    pub(super) hold_ms: u64,
+    /// The tier whose targets are tried after all of this one's have failed, or `none`.
+    #[serde(default = "default_spill_to")]
+    pub(super) spill_to: String,
+    /// Whether a target with a brief trouble is tried once more before the next one.
+    #[serde(default)]
+    pub(super) patience: RawPatience,
+    /// Ask the next target as well when the first content of the one before takes much longer than usual; who begins first
+    /// answers.
+    #[serde(default = "default_hedge")]
+    pub(super) hedge: bool,
+    /// What follows when a target refuses the content.
+    #[serde(default)]
+    pub(super) on_refusal: RawOnRefusal,
+    /// What follows when an answer breaks off after its beginning was passed on.
+    #[serde(default)]
+    pub(super) on_break: RawOnBreak,
 }
 
 fn default_strictness() -> f32 {
     1.0
+}
+
+fn default_hold_events() -> usize {
+    32
+}
+
+fn default_hold_ms() -> u64 {
+    2_000
+}
+
+fn default_spill_to() -> String {
+    "none".to_owned()
+}
+
+fn default_hedge() -> bool {
+    true
+}
+
+/// Who is tried first among those that are well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawOrder {
+    /// As listed.
+    #[default]
+    Fixed,
+    /// Who is expected to have answered first.
+    FastestHealthy,
+    /// Who is expected to cost least.
+    CheapestHealthy,
+    /// Drawn by lot.
+    Weighted,
+}
+
+/// From when on an answer belongs to the target that gave its beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawCommit {
+    /// From its first content on.
+    #[default]
+    FirstContent,
+    /// From some events of content on; what goes wrong before is never seen.
+    Hold,
+    /// From its end on: nothing is passed on before the answer is complete.
+    Full,
+}
+
+/// Whether a target with a brief trouble is tried once more before the next one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawPatience {
+    /// Once, after a fifth of a second, or after the two seconds at most that its rate limit asks for.
+    #[default]
+    Brief,
+    /// Never.
+    None,
+}
+
+/// What follows when a target refuses the content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawOnRefusal {
+    /// The refusal is the answer.
+    #[default]
+    Stop,
+    /// The next target is tried.
+    TryNext,
+}
+
+/// What follows when an answer breaks off after its beginning was passed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawOnBreak {
+    /// The next target goes on, where it can, or begins anew unseen and goes on where the beginning was the same; otherwise an
+    /// error.
+    #[default]
+    Rescue,
+    /// An error in the stream.
+    Error,
+}
+
+/// What a target can do.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawModel {
+    /// Tokens that it can read, its answer included.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) context: Option<u64>,
+    /// Whether it sees images.
+    pub(super) images: bool,
+    /// Whether it calls tools.
+    pub(super) tools: bool,
+    /// Whether it answers in a JSON schema.
+    pub(super) json_schema: bool,
+    /// Whether it goes on with an answer that the conversation ends with. Left out, it is asked to only by callers.
+    pub(super) prefill: Option<bool>,
+}
+
+impl Default for RawModel {
+    fn default() -> Self {
+        Self { context: None, images: true, tools: true, json_schema: true, prefill: None }
+    }
 }
 
 /// A kind of prompt, and the tier that should answer it.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 
 /// A key or token. It has no `Display`, its `Debug` shows nothing, and its memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -19,6 +20,13 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// A number that is another one for another value, and from which the value cannot be found.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let hash = Sha256::digest(self.expose());
+        hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
 

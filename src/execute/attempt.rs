@@ -1,13 +1,15 @@
 //! One call to one target: send, read the head, and then either the whole answer or the start of a stream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stream::{Pending, Source};
+use super::stream::{Idle, Pending, Silence, Source};
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
-use crate::config::Target;
+use crate::config::{Commit, Target};
 use crate::health::{Evidence, Outcome, OutcomeTable, Phase, Verdict};
 use crate::provider::{ClientError, Response, encode};
 
@@ -17,20 +19,23 @@ pub(super) enum Answer {
     Stream(Box<Pending>),
 }
 
+/// One call, as it is to be made.
+pub(super) struct Call {
+    pub(super) chat: Arc<ChatRequest>,
+    /// From when on the answer belongs to the target.
+    pub(super) commit: Commit,
+    /// Until it begins to answer, and what it means when that is over.
+    pub(super) patience: (Duration, Phase),
+    pub(super) deadline: Instant,
+    /// Is set when it has begun.
+    pub(super) has_begun: Arc<AtomicBool>,
+}
+
 impl Executor {
-    pub(super) async fn attempt(
-        &self,
-        target: &Target,
-        chat: &ChatRequest,
-        deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let started = Instant::now();
-        let (wait, phase) = if chat.stream() {
-            (self.timers.first_content, Phase::FirstContent)
-        } else {
-            (self.timers.answer, Phase::Answer)
-        };
-        let limit = Limit::new(started + wait, phase, deadline);
+    pub(super) async fn attempt(&self, target: &Target, call: Call) -> Result<Answer, Failure> {
+        let (started, chat) = (Instant::now(), &call.chat);
+        let (wait, phase) = call.patience;
+        let limit = Limit::new(started + wait, phase, call.deadline);
         let sent = self.client.send(&target.provider, encode(chat, target));
         let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
         let mut response = self.expect_ok(response, limit).await?;
@@ -39,10 +44,14 @@ impl Executor {
                 return Err(self.not_a_stream(response, limit).await);
             }
             let source = Source::new(response, Arc::clone(&self.outcomes));
-            let pending = Pending::open(source, limit, self.timers.idle).await?;
+            let silence = if chat.needs().tools { Silence::Usual } else { Silence::Odd };
+            let idle = Idle::new(self.timers.idle, silence);
+            let opened = Pending::open(source, (started, limit), idle).await?;
+            call.has_begun.store(true, Ordering::Relaxed);
+            let pending = opened.fill(call.commit, call.deadline).await?;
             return Ok(Answer::Stream(Box::new(pending)));
         }
-        let whole = Limit::new(deadline, Phase::Total, deadline);
+        let whole = Limit::new(call.deadline, Phase::Total, call.deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
         let completion = Completion::parse(body)
@@ -105,8 +114,9 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
         (ClientError::Idle, _) => Outcome::TimedOut(Phase::Idle),
         (ClientError::TooLong { .. } | ClientError::NotText, _) => Outcome::BadReply,
         (ClientError::BadKey, _) => Outcome::CredentialRefused,
-        (ClientError::Broken(_) | ClientError::Setup(_), None) => Outcome::Unreachable,
-        (ClientError::Broken(_) | ClientError::Setup(_), Some(_)) => Outcome::CutOff,
+        (ClientError::Unreachable(_) | ClientError::Setup(_), _) => Outcome::Unreachable,
+        (ClientError::Broken(_), None) => Outcome::Reset,
+        (ClientError::Broken(_), Some(_)) => Outcome::CutOff,
     };
     tracing::debug!(?error, outcome = outcome.label(), "no answer");
     Failure { outcome, status, error: Box::default() }

@@ -1,9 +1,10 @@
-//! Walks a plan: the only loop over providers.
-//!
-//! Until the first content of an answer is in hand the walk may move on; after it the answer belongs to one target, and the
-//! type changes (`Pending` to [`Committed`]), so that moving on no longer compiles.
+//! The walk over a plan: the only loop over providers. `race` starts attempts and settles them, `attempt` is one call, `stream` is an
+//! answer in pieces with its commit point, `rescue` is what follows when one breaks off behind it.
 
 mod attempt;
+mod budget;
+mod race;
+mod rescue;
 mod stream;
 
 use std::sync::Arc;
@@ -12,12 +13,14 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use budget::Budget;
+use race::Race;
 pub use stream::{Committed, Ending, Piece};
 
 use crate::chat::{ChatRequest, Completion};
 use crate::config::{Target, Timers};
-use crate::health::{Entry, HealthTable, HealthView, Next, Outcome, OutcomeTable, Shut, Standing};
-use crate::plan::{Place, Plan, Skip};
+use crate::health::{HealthTable, Outcome, OutcomeTable, Shut, Standing};
+use crate::plan::{Lack, Plan, Skip};
 use crate::provider::{Client, ProviderError};
 
 /// Walks plans.
@@ -27,6 +30,7 @@ pub struct Executor {
     health: HealthTable,
     outcomes: Arc<OutcomeTable>,
     timers: Timers,
+    budget: Budget,
 }
 
 /// One call to one target.
@@ -68,6 +72,12 @@ pub enum NoReply {
         /// One variable that would help.
         variable: String,
     },
+    /// No target of the tier can do what the request asks for.
+    #[error("no target of this tier can answer this request ({})", lack.label())]
+    NobodyFits {
+        /// What one of them lacks.
+        lack: Lack,
+    },
     /// Every target asks to be left alone.
     #[error("every provider of this tier asks to be left alone for a while")]
     RateLimited {
@@ -76,7 +86,10 @@ pub enum NoReply {
     },
     /// Every target is failing, and other requests are finding out whether one is back.
     #[error("every provider of this tier is failing just now")]
-    Unavailable,
+    Unavailable {
+        /// Until the first of them may be asked.
+        retry_after: Option<Duration>,
+    },
     /// The deadline passed.
     #[error("no provider answered before the deadline")]
     Deadline,
@@ -87,6 +100,8 @@ pub enum NoReply {
         last: Outcome,
         /// At least one of them may work again without anybody's help.
         heals: bool,
+        /// Until the first of them may be asked.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -107,60 +122,80 @@ impl Executor {
         outcomes: Arc<OutcomeTable>,
         timers: Timers,
     ) -> Self {
-        Self { client, health, outcomes, timers }
+        Self { client, health, outcomes, timers, budget: Budget::default() }
     }
 
-    /// Tries the plan's targets in order until one answers. Every call is added to `attempts` when its outcome is known, so that
-    /// they are not lost with a caller who leaves.
+    /// The same walk by another table of outcomes and other timers; connections, health and budgets are shared.
+    #[must_use]
+    pub fn with(&self, outcomes: Arc<OutcomeTable>, timers: Timers) -> Self {
+        Self { outcomes, timers, ..self.clone() }
+    }
+
+    /// Tries the plan's targets in order until one answers. Every call is added to `attempts` when its outcome is known, also when
+    /// the caller leaves.
     ///
     /// # Errors
     /// When nobody answers.
     pub async fn execute(
         &self,
         plan: &Plan,
-        chat: &ChatRequest,
+        chat: &Arc<ChatRequest>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Reply, NoReply> {
-        for step in &plan.steps {
-            let started = Instant::now();
-            if started >= plan.deadline {
-                return Err(NoReply::Deadline);
-            }
-            let entry = match step.place {
-                Place::Listed | Place::Probe => Entry::Regular,
-                Place::LastResort => Entry::LastResort,
-            };
-            let Some(permit) = self.health.admit(&step.target.id, entry, started) else { continue };
-            let answered = self.attempt(&step.target, chat, plan.deadline).await;
-            let now = Instant::now();
-            let (outcome, status) = match &answered {
-                Ok(_) => (Outcome::Served, Some(200)),
-                Err(failure) => (failure.outcome, failure.status),
-            };
-            let target = Arc::clone(&step.target);
-            attempts.push(Attempt { target, outcome, took: now - started, status });
-            match answered {
-                Ok(attempt::Answer::Whole(completion)) => {
-                    permit.record(outcome.event(), now);
-                    return Ok(Reply::Whole(completion));
-                }
-                Ok(attempt::Answer::Stream(pending)) => {
-                    return Ok(Reply::Stream(Box::new(pending.commit(permit, plan.deadline))));
-                }
-                Err(failure) => {
-                    permit.record(outcome.event(), now);
-                    match outcome.next() {
-                        Next::TryNext => {}
-                        Next::Stop => return Err(stopped(failure)),
-                    }
-                }
-            }
-        }
+        self.budget.request(Instant::now());
+        Race::new(self, plan, chat, attempts).run().await
+    }
+
+    /// Why a walk that reached the end of its plan has no answer: the failure that helps the caller most.
+    fn exhausted(&self, plan: &Plan, attempts: &[Attempt]) -> NoReply {
         let now = Instant::now();
-        Err(exhausted(plan, attempts, &self.health.view(now), now))
+        let lacks = plan.skipped.iter().find_map(|skipped| match skipped.why {
+            Skip::Lacks(lack) => Some(lack),
+            Skip::NoKey { .. } | Skip::Shut { .. } | Skip::Disabled => None,
+        });
+        // What the breakers will hold to, not what the providers said: hints have limits, and some providers give none.
+        let left_out = plan.skipped.iter().map(|skipped| &skipped.target);
+        let known = plan.steps.iter().map(|step| &step.target).chain(left_out);
+        let shut = known.filter_map(|target| match self.health.standing(target, now) {
+            Standing::Shut { until, why } => Some((why, until - now)),
+            Standing::Ready | Standing::Warming | Standing::Probing | Standing::Disabled => None,
+        });
+        let shut: Vec<(Shut, Duration)> = shut.collect();
+        let limited = shut.iter().filter(|(why, _)| *why == Shut::RateLimited);
+        let limit = limited.map(|(_, wait)| *wait).min();
+        let is_limit = |attempt: &Attempt| matches!(attempt.outcome, Outcome::RateLimited { .. });
+        let may_heal =
+            shut.iter().filter(|(why, _)| matches!(why, Shut::Failing | Shut::RateLimited));
+        let retry_after = may_heal.map(|(_, wait)| *wait).min();
+        let keyless = plan.skipped.iter().find_map(|skipped| match &skipped.why {
+            Skip::NoKey { variable } => Some(variable.clone()),
+            Skip::Shut { .. } | Skip::Lacks(_) | Skip::Disabled => None,
+        });
+        match (attempts.last(), limit) {
+            (_, Some(wait)) if attempts.iter().all(is_limit) && !is_unasked(plan, attempts) => {
+                NoReply::RateLimited { retry_after: wait }
+            }
+            (Some(last), _) => {
+                let heals = attempts.iter().any(|attempt| attempt.outcome.heals());
+                NoReply::AllFailed { last: last.outcome, heals, retry_after }
+            }
+            (None, _) if !plan.steps.is_empty() => NoReply::Unavailable { retry_after },
+            (None, _) => match (lacks, keyless) {
+                (Some(lack), _) => NoReply::NobodyFits { lack },
+                (None, Some(variable)) if shut.is_empty() => NoReply::NoKey { variable },
+                (None, _) => NoReply::Unavailable { retry_after },
+            },
+        }
     }
 }
 
+/// Whether a step of the plan was not tried, because others were finding out about it.
+fn is_unasked(plan: &Plan, attempts: &[Attempt]) -> bool {
+    let is_asked = |target| attempts.iter().any(|attempt| Arc::ptr_eq(&attempt.target, target));
+    !plan.steps.iter().all(|step| is_asked(&step.target))
+}
+
+/// Why nobody else is asked after a failure.
 fn stopped(mut failure: Failure) -> NoReply {
     let code = &mut failure.error.code;
     let is_word = code.as_ref().is_some_and(|code| code.parse::<u16>().is_err());
@@ -170,52 +205,28 @@ fn stopped(mut failure: Failure) -> NoReply {
     }
     match failure.outcome {
         Outcome::TimedOut(_) => NoReply::Deadline,
-        last @ (Outcome::Served
-        | Outcome::Unreachable
-        | Outcome::RateLimited { .. }
-        | Outcome::QuotaGone
-        | Outcome::CredentialRefused
-        | Outcome::ModelMissing
-        | Outcome::Unsupported
-        | Outcome::ServerError
-        | Outcome::BadReply
-        | Outcome::InBandError
-        | Outcome::CutOff
-        | Outcome::ClientGone) => NoReply::AllFailed { last, heals: last.heals() },
         Outcome::ContextTooLong | Outcome::CallerFault | Outcome::Policy => {
             let status = failure.status.filter(|status| (400..500).contains(status));
             NoReply::Refused { status: status.unwrap_or(400), error: *failure.error }
         }
-    }
-}
-
-/// Why a walk that reached the end of its plan has no answer: the failure that helps the caller most.
-fn exhausted(plan: &Plan, attempts: &[Attempt], health: &HealthView, now: Instant) -> NoReply {
-    let all_limited =
-        attempts.iter().all(|attempt| matches!(attempt.outcome, Outcome::RateLimited { .. }));
-    // What the breakers will hold to, not what the providers said: hints have limits, and some providers give none.
-    let left_out = plan.skipped.iter().map(|skipped| &skipped.target);
-    let asked = attempts.iter().map(|attempt| &attempt.target);
-    let waits = left_out.chain(asked).filter_map(|target| match health.standing(&target.id) {
-        Standing::Shut { until, why: Shut::RateLimited } => Some(until - now),
-        Standing::Shut { why: Shut::Failing, .. } | Standing::Ready | Standing::Probing => None,
-    });
-    let retry_after = waits.min();
-    match (attempts.last(), retry_after) {
-        (_, Some(retry_after)) if all_limited && attempts.len() == plan.steps.len() => {
-            NoReply::RateLimited { retry_after }
-        }
-        (Some(last), _) => {
-            let heals = attempts.iter().any(|attempt| attempt.outcome.heals());
-            NoReply::AllFailed { last: last.outcome, heals }
-        }
-        (None, _) if !plan.steps.is_empty() => NoReply::Unavailable,
-        (None, _) => {
-            let variable = plan.skipped.iter().find_map(|skipped| match &skipped.why {
-                Skip::NoKey { variable } => Some(variable.clone()),
-                Skip::RateLimited { .. } => None,
-            });
-            variable.map_or(NoReply::Unavailable, |variable| NoReply::NoKey { variable })
+        last @ (Outcome::Served
+        | Outcome::Unreachable
+        | Outcome::Reset
+        | Outcome::RateLimited { .. }
+        | Outcome::QuotaGone
+        | Outcome::CredentialRefused
+        | Outcome::Forbidden
+        | Outcome::ModelMissing
+        | Outcome::Unsupported
+        | Outcome::ServerError
+        | Outcome::Overloaded
+        | Outcome::BadReply
+        | Outcome::InBandError
+        | Outcome::CutOff
+        | Outcome::NotNeeded
+        | Outcome::Diverged
+        | Outcome::ClientGone) => {
+            NoReply::AllFailed { last, heals: last.heals(), retry_after: None }
         }
     }
 }

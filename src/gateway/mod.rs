@@ -160,7 +160,7 @@ pub fn start(
     let reader = embedder.map(|embedder| Reader::start(embedder, limits));
     let reader = reader.transpose().map_err(BuildError::Thread)?;
     let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
-    let health = HealthTable::new(config.breaker, targets.map(|target| target.id.as_str()));
+    let health = HealthTable::new(config.breaker, targets);
     let client = Client::new(config.timers.connect)?;
     let outcomes = Arc::new(OutcomeTable::new(config.outcomes.clone()));
     let executor = Executor::new(client, health.clone(), outcomes, config.timers);

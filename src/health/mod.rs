@@ -1,14 +1,19 @@
 //! What happened to an attempt, what that says about its target, and whether the target may be tried now.
 //!
-//! `verdict` reads what a provider answered against a table and names an [`Outcome`]; `breaker` is the state machine of one
-//! target; `table` holds one breaker a target. The first two are pure; a breaker takes `now` as an argument.
+//! `verdict` reads what a provider answered against a table and names an [`Outcome`]; `breaker` is the state machine of one thing
+//! that can fail, over the exact counts of `window`; `pace` notices slowness before it becomes failure; `table` holds the health of
+//! every target. All but the last are pure and take `now` as an argument.
 
 mod breaker;
 mod outcome;
+mod pace;
 mod table;
 mod verdict;
+mod window;
 
 pub use breaker::{Breaker, Entry, Event, Shut, Standing, Ticket};
-pub use outcome::{Next, Outcome, Phase};
-pub use table::{HealthTable, HealthView, Permit};
+pub use outcome::{Again, Events, Next, Outcome, Phase};
+pub use pace::{Figures, Memory, Pace, Part, Sample, Size, Tempo};
+pub use table::{HealthTable, HealthView, Known, Permit};
 pub use verdict::{Evidence, OutcomeTable, Verdict};
+pub use window::{Counts, Window};

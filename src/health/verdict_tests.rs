@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::{self, OutcomeRow};
-use crate::health::{Event, Next};
+use crate::health::{Event, Events, Next};
 use crate::provider::retry_after;
 
 /// A line of `tests/golden/errors.jsonl`.
@@ -129,7 +129,9 @@ fn words_that_a_caller_made_a_provider_repeat_shut_no_target() {
                 retry_after: None,
             };
             let outcome = table.classify(&evidence).outcome;
-            assert_eq!(outcome.event(), Event::Undecided, "{status} {word} gives {outcome:?}");
+            let Events { credential, deployment, .. } = outcome.events();
+            let undecided = (Event::Undecided, Event::Undecided);
+            assert_eq!((credential, deployment), undecided, "{status} {word} gives {outcome:?}");
         }
     }
 }
@@ -149,7 +151,11 @@ fn a_refusal_is_never_sent_on_whatever_stands_beside_it() {
                 header: &|_| Some("ThrottlingException"),
                 retry_after: Some(Duration::ZERO),
             };
-            assert_eq!(table.classify(&evidence).outcome.next(), Next::Stop, "{status:?} {code}");
+            assert_eq!(
+                table.classify(&evidence).outcome.next(),
+                Next::Refused,
+                "{status:?} {code}"
+            );
         }
     }
 }

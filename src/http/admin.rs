@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{App, Startup};
 use crate::config::Tier;
-use crate::health::{HealthView, Shut, Standing};
+use crate::health::{HealthTable, Size, Standing};
 
 /// The process runs.
 pub(super) async fn livez() -> &'static str {
@@ -49,9 +49,9 @@ fn readiness(app: &App) -> Response {
 pub(super) async fn status(State(startup): State<Startup>) -> Response {
     let Some(app) = startup.app() else { return starting() };
     let (pipeline, now) = (&app.pipeline, Instant::now());
-    let (snapshot, health) = (&pipeline.snapshot, pipeline.health.view(now));
+    let (snapshot, health) = (&pipeline.snapshot, &pipeline.health);
     let config = snapshot.config();
-    let tiers: Vec<Value> = config.tiers.iter().map(|tier| tier_json(tier, &health, now)).collect();
+    let tiers: Vec<Value> = config.tiers.iter().map(|tier| tier_json(tier, health, now)).collect();
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "generation": snapshot.generation(),
@@ -68,17 +68,26 @@ pub(super) async fn status(State(startup): State<Startup>) -> Response {
     (kind, status.to_string()).into_response()
 }
 
-fn tier_json(tier: &Tier, health: &HealthView, now: Instant) -> Value {
+fn tier_json(tier: &Tier, health: &HealthTable, now: Instant) -> Value {
     let targets = tier.targets.iter().map(|target| {
-        let (state, ready_in) = match health.standing(&target.id) {
+        let (state, ready_in) = match health.standing(target, now) {
             _ if !target.provider.is_usable() => ("no_key", None),
-            Standing::Ready => ("ready", None),
+            Standing::Ready | Standing::Warming => ("ready", None),
             Standing::Probing => ("probing", None),
-            Standing::Shut { until, why: Shut::Failing } => ("failing", Some(until - now)),
-            Standing::Shut { until, why: Shut::RateLimited } => ("rate_limited", Some(until - now)),
+            Standing::Shut { until, why } => (why.label(), Some(until - now)),
+            Standing::Disabled => ("disabled", None),
         };
         let ready_in = ready_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        json!({"id": target.id, "state": state, "ready_in_ms": ready_in})
+        let slow = Size::ALL.into_iter().filter(|size| health.is_degraded(target, *size));
+        let figures = health.figures(target, Size::Short, now);
+        json!({
+            "id": target.id,
+            "state": state,
+            "ready_in_ms": ready_in,
+            "degraded": slow.map(Size::label).collect::<Vec<&str>>(),
+            "first_content_ms": figures.first.map(|first| first.as_millis()),
+            "chars_per_second": figures.speed.map(f32::round),
+        })
     });
     json!({"name": tier.name, "targets": targets.collect::<Vec<Value>>()})
 }

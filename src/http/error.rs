@@ -1,5 +1,7 @@
 //! Errors in OpenAI's shape: the only file that knows which failure has which status.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,7 @@ use serde_json::json;
 use crate::execute::NoReply;
 use crate::health::{Outcome, Phase};
 use crate::pipeline::Refusal;
+use crate::plan::Lack;
 use crate::provider::ProviderError;
 
 /// How long a caller should wait when every target is failing; the breakers' own first time.
@@ -86,24 +89,36 @@ impl From<NoReply> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_provider_key", message)
             }
             NoReply::RateLimited { retry_after } => {
-                let seconds = retry_after.as_millis().div_ceil(1000).max(1);
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message)
-                    .retry_after(u64::try_from(seconds).unwrap_or(u64::MAX))
+                    .retry_after(seconds(Some(retry_after)))
             }
-            NoReply::Unavailable => {
+            NoReply::NobodyFits { lack } => {
+                let code = match lack {
+                    Lack::Context { .. } => "context_length_exceeded",
+                    Lack::Images | Lack::Tools | Lack::JsonSchema | Lack::Prefill => "unsupported",
+                };
+                Self::new(StatusCode::BAD_REQUEST, code, message)
+            }
+            NoReply::Unavailable { retry_after } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream_unavailable", message)
-                    .retry_after(RETRY_AFTER_SECONDS)
+                    .retry_after(seconds(retry_after))
             }
             NoReply::Deadline => {
                 Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", message)
             }
-            NoReply::AllFailed { last, heals } => {
+            NoReply::AllFailed { last, heals, retry_after } => {
                 let (status, code) = status_of(last);
                 let failed = Self::new(status, code, message);
-                if heals { failed.retry_after(RETRY_AFTER_SECONDS) } else { failed }
+                if heals { failed.retry_after(seconds(retry_after)) } else { failed }
             }
         }
     }
+}
+
+/// Whole seconds, and at least one: some clients read nothing else.
+fn seconds(wait: Option<Duration>) -> u64 {
+    let whole = wait.map(|wait| wait.as_millis().div_ceil(1000).max(1));
+    whole.map_or(RETRY_AFTER_SECONDS, |seconds| u64::try_from(seconds).unwrap_or(u64::MAX))
 }
 
 /// A provider's refusal in the provider's words.
@@ -124,14 +139,24 @@ fn refused(status: u16, error: ProviderError) -> ApiError {
 fn status_of(last: Outcome) -> (StatusCode, &'static str) {
     match last {
         Outcome::TimedOut(
-            Phase::Answer | Phase::FirstContent | Phase::Idle | Phase::Total | Phase::Connect,
+            Phase::Answer
+            | Phase::FirstContent
+            | Phase::Usual
+            | Phase::Share
+            | Phase::Idle
+            | Phase::Total
+            | Phase::Connect,
         ) => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-        Outcome::CredentialRefused => (StatusCode::BAD_GATEWAY, "upstream_auth"),
+        Outcome::CredentialRefused | Outcome::Forbidden => {
+            (StatusCode::BAD_GATEWAY, "upstream_auth")
+        }
+        Outcome::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "upstream_overloaded"),
         Outcome::QuotaGone => (StatusCode::BAD_GATEWAY, "upstream_quota"),
         Outcome::ModelMissing => (StatusCode::BAD_GATEWAY, "upstream_model_missing"),
         Outcome::Unsupported => (StatusCode::BAD_GATEWAY, "upstream_unsupported"),
         Outcome::RateLimited { .. }
         | Outcome::Unreachable
+        | Outcome::Reset
         | Outcome::ServerError
         | Outcome::BadReply
         | Outcome::InBandError
@@ -140,6 +165,8 @@ fn status_of(last: Outcome) -> (StatusCode, &'static str) {
         | Outcome::ContextTooLong
         | Outcome::CallerFault
         | Outcome::Policy
+        | Outcome::NotNeeded
+        | Outcome::Diverged
         | Outcome::ClientGone => (StatusCode::BAD_GATEWAY, "upstream_error"),
     }
 }
@@ -162,10 +189,9 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // Client libraries retry 5xx on their own. Where our own walk has tried everyone, that only multiplies the load.
-        if self.status.is_server_error() && self.retry_after.is_none() {
-            headers.insert("x-should-retry", HeaderValue::from_static("false"));
-        }
+        // Client libraries retry on their own. Where our own walk has tried everyone, that only multiplies the load.
+        let retry = if self.retry_after.is_some() { "true" } else { "false" };
+        headers.insert("x-should-retry", HeaderValue::from_static(retry));
         response
     }
 }

@@ -64,6 +64,7 @@ impl Streaming {
                 Piece::End(ending) => ending,
             };
             self.receipt.usage = self.streamed.committed.usage();
+            self.receipt.attempts.append(&mut self.streamed.committed.take_attempts());
             return match ending {
                 Ending::Whole => {
                     self.receipt.close(End::Served, Instant::now());

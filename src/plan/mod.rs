@@ -1,13 +1,21 @@
 //! Who is asked, in which order, and until when: a complete list before the first byte leaves. Pure.
 
+mod fit;
+mod order;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::time::Instant;
 
+pub use fit::{Lack, lack};
+use order::Candidate;
+
+use crate::chat::Needs;
 use crate::classify::Decision;
-use crate::config::{Credential, Target};
-use crate::health::{HealthView, Shut, Standing};
+use crate::config::{Credential, Order, Policy, Target};
+use crate::health::{HealthView, Known, Shut, Size, Standing, Tempo};
 
 /// An ordered list of targets and a deadline.
 #[derive(Debug)]
@@ -16,6 +24,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Targets of the tier that are not tried, and why.
     pub skipped: Vec<Skipped>,
+    /// How they are tried.
+    pub policy: Policy,
+    /// How long the prompt is.
+    pub size: Size,
     /// The end of everything, all attempts together.
     pub deadline: Instant,
 }
@@ -27,15 +39,48 @@ pub struct Step {
     pub target: Arc<Target>,
     /// Why at this place.
     pub place: Place,
+    /// Whose it is.
+    pub home: Home,
+    /// The 95th percentile of its usual time.
+    pub usual_p95: Option<Duration>,
+}
+
+/// Whose target it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Home {
+    /// The tier's own.
+    Own,
+    /// The tier's that this one spills to.
+    Spilled,
 }
 
 /// Why a target stands where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Place {
     /// Where the tier lists it.
     Listed,
-    /// Where the tier lists it, but it failed lately and one request may find out.
+    /// By the time that it is expected to take.
+    Fastest {
+        /// Until a usual answer is complete.
+        expected: Duration,
+    },
+    /// By what it is expected to cost.
+    Cheapest {
+        /// In US dollars.
+        usd: f64,
+    },
+    /// By lot.
+    Drawn,
+    /// First, so that somebody knows how fast it is.
+    Explored,
+    /// In its place, but it failed lately and one request may find out.
     Probe,
+    /// In its place, but it got slow and one request may find out whether it still is.
+    Check,
+    /// Behind those that are well: it is slower than it used to be.
+    Degraded,
+    /// Behind them: it is back, and gets only a share of the requests for a while.
+    Warming,
     /// At the end although it is failing: better a small chance than none.
     LastResort,
 }
@@ -46,8 +91,50 @@ impl Place {
     pub fn label(self) -> &'static str {
         match self {
             Self::Listed => "listed",
+            Self::Fastest { .. } => "fastest",
+            Self::Cheapest { .. } => "cheapest",
+            Self::Drawn => "drawn",
+            Self::Explored => "explored",
             Self::Probe => "probe",
+            Self::Check => "check",
+            Self::Degraded => "degraded",
+            Self::Warming => "warming",
             Self::LastResort => "last_resort",
+        }
+    }
+
+    /// The same in words, with its figures.
+    #[must_use]
+    pub fn because(self) -> String {
+        match self {
+            Self::Listed => "as the tier lists it".to_owned(),
+            Self::Fastest { expected } => {
+                format!("expected to take {:.2} s for a usual answer", expected.as_secs_f64())
+            }
+            Self::Cheapest { usd } => format!("expected to cost {usd:.6} US dollars"),
+            Self::Drawn => "drawn by the tier's weights".to_owned(),
+            Self::Explored => "tried first now and then, to know how fast it is".to_owned(),
+            Self::Probe => "it failed lately; this request finds out".to_owned(),
+            Self::Check => "it got slow; this request finds out whether it still is".to_owned(),
+            Self::Degraded => "slower than it used to be, so behind the others".to_owned(),
+            Self::Warming => "it is back and warming up, so behind the others".to_owned(),
+            Self::LastResort => "it fails, and is tried when all others have failed".to_owned(),
+        }
+    }
+
+    /// How far behind.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Listed
+            | Self::Fastest { .. }
+            | Self::Cheapest { .. }
+            | Self::Drawn
+            | Self::Explored
+            | Self::Probe
+            | Self::Check => 0,
+            Self::Degraded => 1,
+            Self::Warming => 2,
+            Self::LastResort => 3,
         }
     }
 }
@@ -69,11 +156,17 @@ pub enum Skip {
         /// The variable to set.
         variable: String,
     },
-    /// It said so itself, until then.
-    RateLimited {
+    /// It asks to be left alone, or its account is empty.
+    Shut {
         /// When one request may find out.
         until: Instant,
+        /// Why.
+        why: Shut,
     },
+    /// It cannot do what the request asks for.
+    Lacks(Lack),
+    /// An operator has taken it out.
+    Disabled,
 }
 
 impl Skip {
@@ -82,107 +175,112 @@ impl Skip {
     pub fn label(&self) -> &'static str {
         match self {
             Self::NoKey { .. } => "no_key",
-            Self::RateLimited { .. } => "rate_limited",
+            Self::Shut { why, .. } => why.label(),
+            Self::Lacks(lack) => lack.label(),
+            Self::Disabled => "disabled",
         }
     }
 }
 
-/// Orders the targets of a decision: as the tier lists them, failing ones last, and those that cannot answer left out.
+/// What a plan is made of, beside the decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// What the conversation needs.
+    pub needs: Needs,
+    /// How the targets are.
+    pub health: &'a HealthView,
+    /// Now.
+    pub now: Instant,
+    /// Until the deadline.
+    pub within: Duration,
+}
+
+/// Everyone who may answer: the targets of the decision, and those of the tier that it spills to.
+pub fn candidates(decision: &Decision) -> impl Iterator<Item = &Arc<Target>> {
+    decision.goal.targets().iter().chain(spilled(decision))
+}
+
+fn spilled(decision: &Decision) -> &[Arc<Target>] {
+    let spill = decision.goal.policy().and_then(|policy| policy.spill.as_ref());
+    spill.map_or(&[], |spill| &spill.targets)
+}
+
+/// Orders the targets of a decision: those that are well as the tier's order says, then those that are not so well, then the same of
+/// the tier that it spills to, then those that are failing; and leaves out those that cannot answer.
 #[must_use]
-pub fn plan(decision: &Decision, health: &HealthView, now: Instant, within: Duration) -> Plan {
-    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), deadline: now + within };
+pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> Plan {
+    let policy = decision.goal.policy().cloned().unwrap_or_default();
+    let deadline = around.now + around.within;
+    let size = Size::of(around.needs.tokens);
+    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), policy, size, deadline };
     let mut failing: Vec<(Instant, Step)> = Vec::new();
-    for target in decision.goal.targets() {
-        let skip = |why| Skipped { target: Arc::clone(target), why };
-        let step = |place| Step { target: Arc::clone(target), place };
-        if let Credential::Unset { variable } = &target.provider.credential {
-            plan.skipped.push(skip(Skip::NoKey { variable: variable.clone() }));
-            continue;
-        }
-        match health.standing(&target.id) {
-            Standing::Ready => plan.steps.push(step(Place::Listed)),
-            Standing::Probing => plan.steps.push(step(Place::Probe)),
-            Standing::Shut { until, why: Shut::RateLimited } => {
-                plan.skipped.push(skip(Skip::RateLimited { until }));
+    let own = decision.goal.targets();
+    for (targets, home) in [(own, Home::Own), (spilled(decision), Home::Spilled)] {
+        let order = match home {
+            Home::Own => plan.policy.order.clone(),
+            Home::Spilled => Order::Fixed,
+        };
+        let mut well = Vec::new();
+        for (listed, target) in targets.iter().enumerate() {
+            let known = around.health.of(&target.id);
+            let candidate = Candidate { target, known, listed };
+            match admissible(target, &known, &around.needs) {
+                Ok(None) => well.push(candidate),
+                Ok(Some(until)) => {
+                    failing.push((until, step(&candidate, Place::LastResort, home)));
+                }
+                Err(why) => plan.skipped.push(Skipped { target: Arc::clone(target), why }),
             }
-            Standing::Shut { until, why: Shut::Failing } => {
-                failing.push((until, step(Place::LastResort)));
-            }
         }
+        let leader = around.health.leader();
+        let sorted = order::sort(&order, well, &around.needs, leader, dice);
+        let mut steps: Vec<Step> = sorted
+            .into_iter()
+            .map(|(candidate, place)| {
+                step(&candidate, demoted(&candidate.known).unwrap_or(place), home)
+            })
+            .collect();
+        steps.sort_by_key(|step| step.place.rank());
+        plan.steps.append(&mut steps);
     }
     // The one whose time is nearest to its end is the likeliest to be back.
-    failing.sort_by_key(|(until, _)| *until);
+    failing.sort_by_key(|(until, step)| (step.home, *until));
     plan.steps.extend(failing.into_iter().map(|(_, step)| step));
     plan
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::classify::{Goal, Reason};
-    use crate::config::{Dialect, Provider, Secret, Tier};
+fn step(candidate: &Candidate<'_>, place: Place, home: Home) -> Step {
+    let usual_p95 = candidate.known.usual_p95;
+    Step { target: Arc::clone(candidate.target), place, home, usual_p95 }
+}
 
-    fn target(id: &str) -> Arc<Target> {
-        let (name, model) = id.split_once('/').expect("provider/model");
-        let credential = match name {
-            "keyless" => Credential::Unset { variable: "KEY".to_owned() },
-            _ => Credential::Key(Secret::new("k".to_owned())),
-        };
-        let base_url = "http://localhost".to_owned();
-        let provider =
-            Provider { name: name.to_owned(), dialect: Dialect::OpenAi, base_url, credential };
-        Arc::new(Target::new(Arc::new(provider), model))
-    }
-
-    fn decision(ids: &[&str], pinned: Option<&str>) -> Decision {
-        let targets = ids.iter().map(|id| target(id)).collect();
-        let tier = Goal::Tier(Arc::new(Tier { name: "t".to_owned(), targets, strictness: 1.0 }));
-        Decision {
-            goal: pinned.map_or(tier, |id| Goal::Target(target(id))),
-            query_type: None,
-            confidence: 0.0,
-            margin: 0.0,
-            reason: Reason::Asked,
-            judgement: None,
-            remembered: false,
-        }
-    }
-
-    fn check(ids: &[&str], pinned: Option<&str>, health: &[(&str, Standing)], expected: &str) {
-        let now = Instant::now();
-        let plan =
-            plan(&decision(ids, pinned), &HealthView::of(health), now, Duration::from_secs(9));
-        let steps =
-            plan.steps.iter().map(|step| format!("{} {}", step.target.id, step.place.label()));
-        let skips =
-            plan.skipped.iter().map(|skip| format!("-{} {}", skip.target.id, skip.why.label()));
-        assert_eq!(steps.chain(skips).collect::<Vec<_>>().join(", "), expected);
-        assert_eq!(plan.deadline, now + Duration::from_secs(9));
-    }
-
-    #[tokio::test]
-    async fn targets_keep_the_tiers_order_and_failing_ones_come_last() {
-        let now = Instant::now();
-        let shut = |seconds, why| Standing::Shut { until: now + Duration::from_secs(seconds), why };
-        check(&["a/1", "b/1"], None, &[], "a/1 listed, b/1 listed");
-        check(&["a/1", "b/1"], None, &[("a/1", Standing::Probing)], "a/1 probe, b/1 listed");
-        check(
-            &["a/1", "b/1", "c/1"],
-            None,
-            &[("a/1", shut(9, Shut::Failing)), ("b/1", shut(5, Shut::Failing))],
-            "c/1 listed, b/1 last_resort, a/1 last_resort",
-        );
-        check(
-            &["a/1", "keyless/1", "b/1"],
-            None,
-            &[("a/1", shut(9, Shut::RateLimited))],
-            "b/1 listed, -a/1 rate_limited, -keyless/1 no_key",
-        );
-    }
-
-    #[tokio::test]
-    async fn a_pinned_target_is_the_only_one() {
-        check(&["a/1", "b/1"], Some("c/9"), &[], "c/9 listed");
-        check(&["a/1"], Some("keyless/9"), &[], "-keyless/9 no_key");
+/// Why it stands at another place than its order says.
+fn demoted(known: &Known) -> Option<Place> {
+    match (known.standing, known.tempo) {
+        (Standing::Probing, _) => Some(Place::Probe),
+        (Standing::Warming, _) => Some(Place::Warming),
+        (_, Tempo::DueForCheck) => Some(Place::Check),
+        (_, Tempo::Degraded) => Some(Place::Degraded),
+        (Standing::Ready | Standing::Shut { .. } | Standing::Disabled, Tempo::Usual) => None,
     }
 }
+
+/// Whether it may be tried: in its place, or as a last resort before that time, or not at all.
+fn admissible(target: &Target, known: &Known, needs: &Needs) -> Result<Option<Instant>, Skip> {
+    if let Credential::Unset { variable } = &target.provider.credential {
+        return Err(Skip::NoKey { variable: variable.clone() });
+    }
+    if let Some(lack) = lack(&target.abilities, needs) {
+        return Err(Skip::Lacks(lack));
+    }
+    match known.standing {
+        Standing::Ready | Standing::Warming | Standing::Probing => Ok(None),
+        Standing::Shut { until, why } if why.may_be_tried_early() => Ok(Some(until)),
+        Standing::Shut { until, why } => Err(Skip::Shut { until, why }),
+        Standing::Disabled => Err(Skip::Disabled),
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -39,8 +39,11 @@ pub enum ClientError {
     /// TCP or TLS took too long.
     #[error("no connection in time")]
     ConnectTimeout,
-    /// Refused, reset, unknown host, bad certificate.
-    #[error("no connection, or it broke")]
+    /// Refused, unknown host, bad certificate.
+    #[error("no connection")]
+    Unreachable(#[source] reqwest::Error),
+    /// Reset, or closed too early.
+    #[error("the connection broke")]
     Broken(#[source] reqwest::Error),
     /// The body is longer than the limit.
     #[error("the answer is longer than {limit} bytes")]
@@ -100,6 +103,7 @@ impl Client {
             Err(error) if error.is_timeout() && error.is_connect() => {
                 Err(ClientError::ConnectTimeout)
             }
+            Err(error) if error.is_connect() => Err(ClientError::Unreachable(error.without_url())),
             Err(error) => Err(ClientError::Broken(error.without_url())),
         }
     }

@@ -370,7 +370,7 @@ def write_rules(folder, provider):
         "server": {"api_keys": [CALLER_KEY]},
         "breaker": {"failures": 1000},  # Every request is to meet the failure anew.
         "providers": providers,
-        "tiers": {name: {"targets": [f"{name}/m", "good/m"]} for name in failing},
+        "tiers": {name: {"targets": [f"{name}/m", "good/m"], "patience": "none", "on_break": "error"} for name in failing},
         "default_tier": "refused",
         "query_types": {"chitchat": {"tier": "refused"}},
     }

@@ -15,7 +15,7 @@ async fn break_off(name: &str, act: impl FnOnce(Act) -> Act) -> (Answer, Value) 
     assert_eq!((answer.status, answer.said().as_str()), (200, "one two "));
     assert_eq!(answer.header("x-semroute-target"), "a/model-a");
     assert_eq!((a.call_count(), b.call_count()), (1, 0));
-    assert_eq!(gateway.state(&a).await, "failing");
+    assert_ne!(gateway.state(&a).await, "ready");
     let events = answer.events();
     assert!(!events.contains(&"[DONE]"), "{answer:?}");
     let last: Value = serde_json::from_str(events.last().unwrap()).unwrap();
@@ -37,8 +37,10 @@ async fn a_broken_connection_is_told_in_the_stream() {
 async fn a_connection_that_just_ends_is_told_in_the_stream() {
     let a = Upstream::always("a", Act::unframed_stream().says("one ")).await;
     let gateway = Gateway::with(&[&a], super::impatient).await;
-    let answer = gateway.ask(&streamed("hi")).await;
-    assert!(!answer.body.contains("[DONE]") && answer.body.contains("stream_interrupted"));
+    for _ in 0..3 {
+        let answer = gateway.ask(&streamed("hi")).await;
+        assert!(!answer.body.contains("[DONE]") && answer.body.contains("stream_interrupted"));
+    }
     assert_eq!(gateway.state(&a).await, "failing");
 }
 

@@ -75,14 +75,16 @@ async fn a_caller_who_leaves_a_stream_that_never_pauses_stops_the_provider() {
 #[tokio::test]
 async fn a_probe_whose_caller_leaves_gives_its_place_to_the_next() {
     let a = Upstream::start("a").await;
-    a.next([Act::status(500, ""), Act::hang()]);
+    a.next((0..3).map(|_| Act::status(500, "")).chain([Act::hang()]));
     let gateway = Arc::new(Gateway::with(&[&a], super::one_failure_is_enough).await);
-    assert_eq!(gateway.ask(&chat("hi")).await.status, 502);
+    for _ in 0..3 {
+        assert_eq!(gateway.ask(&chat("hi")).await.status, 502);
+    }
     let probe = tokio::spawn({
         let gateway = Arc::clone(&gateway);
         async move { gateway.ask(&chat("hi")).await }
     });
-    a.until_called(2).await;
+    a.until_called(4).await;
     probe.abort();
     a.until_abandoned(1).await;
     gateway.until_state(&a, "probing").await;

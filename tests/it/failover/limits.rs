@@ -14,7 +14,7 @@ fn limited(seconds: &str) -> Act {
 }
 
 /// Nobody answers: the status, the code and the time to wait that the caller is told.
-async fn check(acts: [Act; 2], expected: (u16, &str, &str)) {
+async fn check(acts: [Act; 2], expected: (u16, &str, std::ops::RangeInclusive<u64>)) {
     let [first, second] = acts;
     for body in [chat("hi"), streamed("hi")] {
         let a = Upstream::always("a", first.clone()).await;
@@ -23,7 +23,12 @@ async fn check(acts: [Act; 2], expected: (u16, &str, &str)) {
         let answer = gateway.ask(&body).await;
         let error = answer.error();
         let code = error["code"].as_str().unwrap();
-        assert_eq!((answer.status, code, answer.header("retry-after")), expected, "{answer:?}");
+        let (status, expected_code, waits) = expected.clone();
+        assert_eq!((answer.status, code), (status, expected_code), "{answer:?}");
+        let wait: u64 = answer.header("retry-after").parse().unwrap_or(0);
+        assert!(waits.contains(&wait), "{wait} instead of {waits:?}");
+        let should_retry = if wait > 0 { "true" } else { "false" };
+        assert_eq!(answer.header("x-should-retry"), should_retry);
         assert_eq!(answer.header("x-semroute-attempts"), "2");
         assert_eq!((a.call_count(), b.call_count()), (1, 1));
         assert!(!format!("{answer:?}").contains("key-of-"), "{answer:?}");
@@ -36,27 +41,30 @@ async fn when_every_target_fails_the_last_failure_names_the_status() {
     let page = Act::response(529, &[("content-type", "text/html")], "<html>key-of-b");
     let key = Act::status(401, r#"{"error":{"message":"bad key-of-b","code":"invalid_api_key"}}"#);
     let money = Act::status(402, r#"{"error":{"message":"pay for key-of-b"}}"#);
-    check([down(), down()], (502, "upstream_error", "2")).await;
-    check([down(), page], (502, "upstream_error", "2")).await;
-    check([down(), key], (502, "upstream_auth", "2")).await;
-    check([down(), money], (502, "upstream_quota", "2")).await;
-    check([down(), Act::status(404, "")], (502, "upstream_model_missing", "2")).await;
-    check([down(), Act::hang()], (504, "upstream_timeout", "2")).await;
-    check([limited("9"), down()], (502, "upstream_error", "2")).await;
+    // As long as the first of those may be asked again that can heal.
+    let minute = 45..=60;
+    check([down(), down()], (502, "upstream_error", minute.clone())).await;
+    check([down(), page], (503, "upstream_overloaded", minute.clone())).await;
+    check([down(), key], (502, "upstream_auth", minute.clone())).await;
+    check([down(), money], (502, "upstream_quota", minute.clone())).await;
+    check([down(), Act::status(404, "")], (502, "upstream_model_missing", minute.clone())).await;
+    check([down(), Act::hang()], (504, "upstream_timeout", minute)).await;
+    check([limited("9"), down()], (502, "upstream_error", 9..=10)).await;
+    check([down(), limited("9")], (502, "upstream_error", 9..=10)).await;
     // Nothing to wait for: only the operator can mend these.
     let refused = || Act::status(401, "{}");
-    check([refused(), Act::status(404, "")], (502, "upstream_model_missing", "")).await;
-    check([down(), limited("9")], (502, "upstream_error", "2")).await;
+    check([refused(), Act::status(404, "")], (502, "upstream_model_missing", 0..=0)).await;
 }
 
 #[tokio::test]
 async fn when_every_target_is_rate_limited_the_caller_waits_for_the_first_of_them() {
-    check([limited("9"), limited("4")], (429, "rate_limit_exceeded", "4")).await;
-    check([limited("4"), limited("9")], (429, "rate_limit_exceeded", "4")).await;
+    let code = "rate_limit_exceeded";
+    check([limited("9"), limited("4")], (429, code, 4..=5)).await;
+    check([limited("4"), limited("9")], (429, code, 4..=5)).await;
     // What a provider asks for is followed within limits, and the caller is told what will be done.
-    check([limited("1e9"), limited("1e9")], (429, "rate_limit_exceeded", "300")).await;
-    check([limited("0"), limited("9")], (429, "rate_limit_exceeded", "1")).await;
-    check([limited("soon"), limited("9")], (429, "rate_limit_exceeded", "5")).await;
+    check([limited("1e9"), limited("1e9")], (429, code, 300..=330)).await;
+    check([limited("0"), limited("9")], (429, code, 1..=2)).await;
+    check([limited("soon"), limited("9")], (429, code, 1..=1)).await;
 }
 
 #[tokio::test]
@@ -68,7 +76,7 @@ async fn rate_limited_targets_are_not_asked_again_before_their_time() {
         let answer = gateway.ask(&chat("hi")).await;
         assert_eq!((answer.status, answer.header("x-semroute-attempts")), (429, attempts));
         let seconds: u64 = answer.header("retry-after").parse().unwrap();
-        assert!((15..=20).contains(&seconds), "{seconds}");
+        assert!((15..=22).contains(&seconds), "{seconds}");
         assert_eq!(answer.error()["type"], "rate_limit_error");
     }
     assert_eq!((a.call_count(), b.call_count()), (1, 1));
@@ -80,16 +88,16 @@ async fn one_deadline_holds_for_all_attempts_together() {
         let slow_failure = Act::default().wait(Duration::from_millis(250));
         let a = Upstream::always("a", slow_failure).await;
         let b = Upstream::always("b", Act::hang()).await;
-        let c = Upstream::start("c").await;
+        let c = Upstream::always("c", Act::hang()).await;
         let gateway = Gateway::over(&[&a, &b, &c]).await;
         let started = Instant::now();
         let answer = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "400")]).await;
         let took = started.elapsed();
-        assert_eq!((answer.status, answer.header("x-semroute-attempts")), (504, "2"));
+        assert_eq!((answer.status, answer.header("x-semroute-attempts")), (504, "3"));
         assert_eq!(answer.error()["code"], "deadline_exceeded");
         assert!((400..640).contains(&took.as_millis()), "{took:?}");
         b.until_abandoned(1).await;
-        assert_eq!(c.call_count(), 0);
+        c.until_abandoned(1).await;
     }
 }
 
@@ -123,8 +131,9 @@ async fn an_error_without_an_end_is_cut_at_the_deadline() {
     let a = Upstream::always("a", (0..200).fold(head, |act, _| act.raw(b" ").wait(tick))).await;
     let (b, body) = (Upstream::start("b").await, chat("hi"));
     let gateway = Gateway::with(&[&a, &b], super::impatient).await;
-    let hurried = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "100")]).await;
-    assert_eq!((hurried.status, b.call_count()), (504, 0));
+    // Who is in a hurry has half of the time for each.
+    let hurried = gateway.ask_with(&body, &[("x-semroute-timeout-ms", "200")]).await;
+    assert_eq!((hurried.status, hurried.said().as_str()), (200, "b answers"));
     a.until_abandoned(1).await;
     let started = Instant::now();
     assert_eq!(gateway.ask(&body).await.said(), "b answers");

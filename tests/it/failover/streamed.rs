@@ -51,9 +51,11 @@ async fn a_stream_that_begins_with_an_error_is_followed_by_the_next_target() {
 #[tokio::test]
 async fn an_error_event_means_what_its_code_says() {
     let error = |code: &str| format!(r#"{{"error":{{"message":"x","code":{code}}}}}"#);
-    for (code, remembered) in
-        [("429", "rate_limited"), (r#""insufficient_quota""#, "rate_limited"), ("401", "failing")]
-    {
+    for (code, remembered) in [
+        ("429", "rate_limited"),
+        (r#""insufficient_quota""#, "quota_gone"),
+        ("401", "credential_refused"),
+    ] {
         let act = Act::stream().role().event(&error(code)).end();
         check(fault("error event", act, remembered), &streamed("hi")).await;
     }

@@ -269,7 +269,11 @@ fn configuration(upstreams: &[&Upstream]) -> Value {
         "breaker": {"failures": 3, "open_ms": 60000, "open_max_ms": 60000},
         "vote": {"neighbours": 2},
         "providers": providers,
-        "tiers": {"general": {"targets": targets}, "safety": {"targets": reversed}},
+        // What helps beyond the next target is asked for by the tests that test it.
+        "tiers": {
+            "general": {"targets": targets, "patience": "none", "on_break": "error"},
+            "safety": {"targets": reversed, "patience": "none", "on_break": "error"},
+        },
         "default_tier": "general",
         "query_types": {
             "medical": {"tier": "safety", "min_confidence": 0.6},

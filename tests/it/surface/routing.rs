@@ -114,8 +114,9 @@ async fn a_plan_tells_who_is_skipped_and_why() {
     gateway.ask(&chat("hi")).await;
     let plan = gateway.post("/v1/route", &[JSON], chat("hi").to_string()).await.json();
     let steps = json!([
-        {"target": "b/model-b", "place": "listed"},
-        {"target": "c/model-c", "place": "last_resort"},
+        {"target": "b/model-b", "place": "listed", "because": "as the tier lists it", "spilled": false},
+        {"target": "c/model-c", "place": "last_resort", "spilled": false,
+         "because": "it fails, and is tried when all others have failed"},
     ]);
     assert_eq!(plan["plan"]["steps"], steps);
     let skipped = plan["plan"]["skipped"].as_array().unwrap();
