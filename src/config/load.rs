@@ -1,4 +1,4 @@
-//! The only part of the configuration that reads files and the environment.
+//! The only part of the configuration that reads the environment and, through `sources`, files.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -4,7 +4,7 @@
 //! of the environment filled in), `shape` (the tree against the schema of `raw`), `raw` (what the user may write, also the
 //! reference manual), `check` (raw to the types below). Every step adds its [`Problem`]s to one list, so that a user sees all mistakes at once.
 //!
-//! Nothing here imports another module of the program, and nothing past `load` touches a file or the environment.
+//! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
 mod check;
 mod examples;

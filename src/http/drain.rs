@@ -34,23 +34,25 @@ pub(super) async fn until_cut(
     }
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    if is_stream { response.map(|body| events_until_cut(body, app)) } else { response }
+    if is_stream { response.map(|body| events_until_cut(body, &app)) } else { response }
 }
 
 /// Whatever the body has to say, and an error event when it is cut off. No sentinel follows: client libraries take a clean end
 /// for a whole answer.
-fn events_until_cut(body: Body, app: Arc<App>) -> Body {
-    let whole = Some((body.into_data_stream(), app));
+fn events_until_cut(body: Body, app: &App) -> Body {
+    // One wait for the whole stream: a new one for every event would have all streams meet at one lock.
+    let cut = Box::pin(app.cut.clone().cancelled_owned());
+    let whole = Some((body.into_data_stream(), cut));
     Body::from_stream(stream::unfold(whole, |rest| async {
-        let (mut events, gateway) = rest?;
+        let (mut events, mut cut_off) = rest?;
         tokio::select! {
             biased;
             // The body of a stream puts its own failures into events.
             event = events.next() => match event {
-                Some(Ok(event)) => Some((Ok::<Bytes, Infallible>(event), Some((events, gateway)))),
+                Some(Ok(event)) => Some((Ok::<Bytes, Infallible>(event), Some((events, cut_off)))),
                 Some(Err(_)) | None => None,
             },
-            () = gateway.cut.cancelled() => Some((Ok(last_event()), None)),
+            () = &mut cut_off => Some((Ok(last_event()), None)),
         }
     }))
 }

@@ -8,15 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::http::{Answer, get, post, request};
+use crate::http::{Answer, client, get, post, request};
 use crate::process::{Ended, Gateway, serve};
 use crate::skip::report;
-use crate::support::{Act, Upstream, chat, streamed};
+use crate::support::{Act, Gate, Upstream, chat, streamed};
 
 const STREAMS: usize = 200;
 /// Events of one stream, and the time between two of them.
 const EVENTS: usize = 10;
-const PACE: Duration = Duration::from_millis(300);
+const PACE: Duration = Duration::from_millis(150);
 /// From the end of the longest answer to the end of the process.
 const EXIT_MAX: Duration = Duration::from_secs(1);
 /// For anything that takes a moment.
@@ -58,6 +58,12 @@ fn address(gateway: &Gateway) -> String {
     gateway.url.replace("http://", "").replace("/v1", "")
 }
 
+/// Waits until operators are told that nobody new is welcome.
+async fn until_draining(gateway: &Gateway) {
+    let draining = async { while get(&format!("{}/readyz", gateway.admin)).await.status == 200 {} };
+    timeout(PATIENCE, draining).await.unwrap();
+}
+
 async fn ended(gateway: Gateway) -> Ended {
     timeout(PATIENCE, gateway.ended()).await.unwrap()
 }
@@ -72,14 +78,15 @@ async fn begin(url: &str) -> reqwest::Response {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f51_two_hundred_streams_are_completed_before_the_process_stops() {
-    let mut act = Act::stream().role();
-    for _ in 0..EVENTS {
+    let gate = Gate::new();
+    let mut act = Act::stream().role().says("word ").hold(&gate);
+    for _ in 1..EVENTS {
         act = act.says("word ").wait(PACE);
     }
     let upstream = Upstream::always("a", act.finishes().done().end()).await;
     let (gateway, _folder) = start(&upstream, 500).await;
     let url = format!("{}/chat/completions", gateway.url);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     // Connections that were used, or not yet, and are kept open by whoever opened them.
     let mut used = TcpStream::connect(address(&gateway)).await.unwrap();
     used.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -97,7 +104,11 @@ async fn f51_two_hundred_streams_are_completed_before_the_process_stops() {
         })
         .collect();
     upstream.until_called(STREAMS).await;
+    let status = get(&format!("{}/status", gateway.admin)).await.json();
+    assert_eq!(status["in_flight"], STREAMS);
     gateway.terminate().await;
+    until_draining(&gateway).await;
+    gate.open();
     let stopping = tokio::spawn(async move { (ended(gateway).await, Instant::now()) });
     let mut longest = Instant::now();
     for stream in streams {
@@ -116,7 +127,7 @@ async fn f51_two_hundred_streams_are_completed_before_the_process_stops() {
 
 #[tokio::test]
 async fn callers_are_accepted_until_load_balancers_have_noticed() {
-    const LINGER_MS: u64 = 3_000;
+    const LINGER_MS: u64 = 4_000;
     let upstream = Upstream::start("a").await;
     let (gateway, _folder) = start(&upstream, LINGER_MS).await;
     let url = format!("{}/chat/completions", gateway.url);
@@ -127,8 +138,7 @@ async fn callers_are_accepted_until_load_balancers_have_noticed() {
     }
     let told = Instant::now();
     gateway.terminate().await;
-    let not_ready = async { while get(&ready[0]).await.status == 200 {} };
-    timeout(Duration::from_millis(LINGER_MS / 2), not_ready).await.unwrap();
+    until_draining(&gateway).await;
     assert_eq!(get(&ready[1]).await.status, 503);
     assert_eq!(post(&url, &chat("hi")).await.status, 200);
     assert!(told.elapsed() < Duration::from_millis(LINGER_MS), "too slow to tell");
@@ -150,9 +160,7 @@ async fn a_second_signal_stops_at_once() {
         let url = format!("{}/chat/completions", gateway.url);
         let response = begin(&url).await;
         gateway.signal(first).await;
-        let draining =
-            async { while get(&format!("{}/readyz", gateway.admin)).await.status == 200 {} };
-        timeout(PATIENCE, draining).await.unwrap();
+        until_draining(&gateway).await;
         let told = Instant::now();
         gateway.signal(second).await;
         let ended = ended(gateway).await;
@@ -191,10 +199,9 @@ async fn half_a_request_does_not_keep_the_process() {
 #[tokio::test]
 async fn answers_while_the_gateway_stops_close_their_connection() {
     let upstream = Upstream::start("a").await;
-    let (gateway, _folder) = start(&upstream, 2_000).await;
+    let (gateway, _folder) = start(&upstream, 4_000).await;
     gateway.terminate().await;
-    let draining = async { while get(&format!("{}/readyz", gateway.admin)).await.status == 200 {} };
-    timeout(PATIENCE, draining).await.unwrap();
+    until_draining(&gateway).await;
     let body: Value = chat("hi");
     let answer = request(&format!("{}/route", gateway.url), &body).send().await.unwrap();
     assert_eq!(answer.headers().get("connection").unwrap(), "close");

@@ -23,6 +23,8 @@ const EXAMPLES: &str = r#"{"text": "which dose of aspirin is safe for my heart",
 {"text": "write a poem about the sea", "label": "poem"}
 {"text": "write a sonnet about love", "label": "poem"}
 "#;
+/// A prompt that the model does not survive.
+pub(crate) const DEADLY: &str = "this text ends the thread of the model";
 /// Components of a vector; every word adds to one of them.
 const WORDS: usize = 256;
 /// Between two looks at `/status`.
@@ -332,6 +334,7 @@ impl Embedder for Words {
     }
 
     fn read(&self, text: &str, _: &mut dyn FnMut(&[f32]) -> bool) -> Result<Features, EmbedError> {
+        assert_ne!(text, DEADLY, "asked to die");
         let mut counts = vec![0.0; WORDS];
         for word in text.split_whitespace() {
             let sum = word.bytes().fold(7_usize, |sum, byte| sum * 31 % 65_521 + usize::from(byte));

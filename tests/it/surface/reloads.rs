@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::skip::report;
-use crate::support::{Act, Answer, Gate, Gateway, Upstream, chat, streamed};
+use crate::support::{Act, Answer, DEADLY, Gate, Gateway, Upstream, chat, streamed};
 
 const RELOADS: u64 = 100;
 /// Callers who ask one request after the other.
@@ -108,6 +108,31 @@ async fn f54_a_stream_from_a_target_that_a_reload_removes_is_completed() {
     assert!(rest.body.ends_with("data: [DONE]\n\n"), "{rest:?}");
     assert_eq!(rest.header("x-semroute-generation"), "1");
     assert_eq!(a.call_count(), 1);
+}
+
+#[tokio::test]
+async fn f54_a_model_that_died_is_left_behind_by_a_reload() {
+    let a = Upstream::start("a").await;
+    let gateway =
+        Gateway::with(&[&a], |config| config["embedder"] = json!({"model": "static"})).await;
+    let mut body = chat(DEADLY);
+    body["model"] = json!("auto");
+    let answer = gateway.ask(&body).await;
+    assert_eq!((answer.status, answer.header("x-semroute-tier")), (200, "general"));
+    let health = gateway.admin("/readyz").await;
+    assert_eq!(health.status, 200);
+    assert!(health.body.starts_with("degraded"), "{health:?}");
+    assert_eq!(gateway.admin("/status").await.json()["embedder"]["alive"], false);
+    // Few examples, which only a model can compare: the rules get some more.
+    let more = (0..20).map(|at| {
+        let (text, label) = if at % 2 == 0 { ("poem", "poem") } else { ("medicine", "medical") };
+        json!({"text": format!("a {text} about {at} seas"), "label": label}).to_string()
+    });
+    let more: Vec<String> = more.collect();
+    std::fs::write(gateway.file("examples/more.jsonl"), more.join("\n")).unwrap();
+    gateway.reload().await;
+    assert_eq!(gateway.admin("/readyz").await.body, "ok");
+    assert_eq!(gateway.ask(&body).await.status, 200);
 }
 
 #[tokio::test]
