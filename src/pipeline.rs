@@ -12,9 +12,11 @@ use crate::embed::{Read, Reader};
 use crate::execute::{Executor, NoReply, Reply};
 use crate::health::{HealthTable, Part, Size};
 use crate::plan::{Circumstances, Place, Plan, candidates, plan};
+use crate::provider::Client;
 use crate::receipt::Receipt;
 
-/// What every request needs; one per process.
+/// What every request needs. The next one takes over what should outlive a change of the configuration: the model, the health
+/// of the targets and the connections.
 #[derive(Debug)]
 pub struct Pipeline {
     /// What decisions are made by.
@@ -23,6 +25,8 @@ pub struct Pipeline {
     pub reader: Option<Reader>,
     /// The health of every target.
     pub health: HealthTable,
+    /// The connections to providers.
+    pub client: Client,
     /// Walks plans.
     pub executor: Executor,
 }

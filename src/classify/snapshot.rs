@@ -97,6 +97,12 @@ impl Snapshot {
         &self.classifier
     }
 
+    /// The table for glances.
+    #[must_use]
+    pub fn table(&self) -> &Arc<StaticTable> {
+        &self.table
+    }
+
     /// Glances at a text.
     #[must_use]
     pub fn glimpse(&self, text: &str) -> Glimpse {

@@ -111,22 +111,28 @@ pub(super) struct Check<'a, 'p, 'f> {
 
 impl Check<'_, '_, '_> {
     fn server(&mut self, raw: &RawConfig) -> Server {
-        let mut api_keys = Vec::new();
-        for (place, key) in raw.server.api_keys.iter().enumerate() {
-            let path = ["server", "api_keys", &step(place)];
-            // `[${SEMROUTE_API_KEY:-}]` with nothing set means that no key is asked for.
-            let asked_for = self.variable(&path).is_none() || !key.0.trim().is_empty();
-            if asked_for {
-                api_keys.extend(self.secret(key, &path));
-            }
-        }
         Server {
-            api_keys,
+            api_keys: self.keys("api_keys", &raw.server.api_keys),
+            admin_keys: self.keys("admin_keys", &raw.server.admin_keys),
             allow_open: raw.server.allow_open,
             allow_open_admin: raw.server.allow_open_admin,
             body_bytes_max: raw.server.body_bytes_max,
             in_flight_max: raw.server.in_flight_max,
+            linger: Duration::from_millis(raw.server.linger_ms),
         }
+    }
+
+    fn keys(&mut self, name: &str, written: &[RawSecret]) -> Vec<Secret> {
+        let mut keys = Vec::new();
+        for (place, key) in written.iter().enumerate() {
+            let path = ["server", name, &step(place)];
+            // `[${SEMROUTE_API_KEY:-}]` with nothing set means that no key is asked for.
+            let asked_for = self.variable(&path).is_none() || !key.0.trim().is_empty();
+            if asked_for {
+                keys.extend(self.secret(key, &path));
+            }
+        }
+        keys
     }
 
     fn remote(&mut self, raw: &RawEmbedder) -> Option<RemoteModel> {

@@ -1,17 +1,18 @@
-//! The only part of the configuration that reads files and the environment.
+//! The only part of the configuration that reads the environment and, through `sources`, files.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
-use super::{Config, Outcomes, Price, check, examples, node, outcomes, prices, shape};
+use super::{Config, Outcomes, Price, Sources, check, examples, node, outcomes, prices, shape};
 
 /// The table of outcomes beside a configuration that names none.
 const OUTCOMES: &str = "outcomes.yaml";
@@ -54,8 +55,23 @@ pub fn load(
     env: Environment<'_>,
     sandbox: Option<&str>,
 ) -> Result<Loaded, ConfigError> {
+    load_noting(path, env, sandbox, &mut Sources::default())
+}
+
+/// The same, and notes what was read, so that somebody can tell later whether reading again would give something else.
+///
+/// # Errors
+/// As [`load`]; what was read is noted all the same.
+pub fn load_noting(
+    path: &Path,
+    env: Environment<'_>,
+    sandbox: Option<&str>,
+    sources: &mut Sources,
+) -> Result<Loaded, ConfigError> {
     let mut problems = Problems::new(path);
-    let config = read_config(path, env, sandbox, &mut problems);
+    let disk = Disk(RefCell::default());
+    let config = read_config(path, Around { env, sandbox, disk: &disk }, &mut problems);
+    *sources = disk.0.into_inner();
     let mut found = problems.found;
     found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     match config {
@@ -72,13 +88,29 @@ pub fn schema() -> Value {
     schemars::schema_for!(RawConfig).to_value()
 }
 
+/// Everything that is read goes through here, and is noted.
+struct Disk(RefCell<Sources>);
+
+impl Disk {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        self.0.borrow_mut().read(path)
+    }
+}
+
+/// What the files are read with.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    env: Environment<'a>,
+    sandbox: Option<&'a str>,
+    disk: &'a Disk,
+}
+
 fn read_config(
     path: &Path,
-    env: Environment<'_>,
-    sandbox: Option<&str>,
+    Around { env, sandbox, disk }: Around<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Config> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match disk.read(path) {
         Ok(text) => text,
         Err(error) => {
             let remedy = "give another file with --config, or run from the project's folder";
@@ -99,21 +131,20 @@ fn read_config(
     };
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let examples_folder = folder.join(&raw.examples);
-    let read =
-        |file: &Path| std::fs::read_to_string(folder.join(file)).map_err(|error| error.to_string());
+    let read = |file: &Path| disk.read(&folder.join(file)).map_err(|error| error.to_string());
     let prices_line = raw.prices.as_ref().map(|_| root.line_of(&["prices"]));
     let prices_path = folder.join(raw.prices.as_deref().unwrap_or(PRICES));
-    let prices = read_prices(&prices_path, prices_line, env, problems);
+    let prices = read_prices(&prices_path, prices_line, (env, disk), problems);
     let around = check::Around { root: &root, read: &read, prices: &prices, sandbox };
     let config = check::check(&raw, around, problems);
     // Checked even when the configuration is refused, so that a user sees all mistakes at once.
     let outcomes_path = folder.join(raw.outcomes.as_deref().unwrap_or(OUTCOMES));
     let named_on = raw.outcomes.as_ref().map(|_| root.line_of(&["outcomes"]));
-    let outcomes = read_outcomes(&outcomes_path, named_on, env, problems);
+    let outcomes = read_outcomes(&outcomes_path, named_on, (env, disk), problems);
     let mut config = config?;
     config.outcomes = outcomes?;
     let line = root.line_of(&["examples"]);
-    let files = read_examples(&examples_folder, line, problems)?;
+    let files = read_examples(&examples_folder, line, disk, problems)?;
     config.examples = examples::check(&files, &config.query_types, &root, problems);
     Some(config)
 }
@@ -122,10 +153,10 @@ fn read_config(
 fn read_outcomes(
     path: &Path,
     named_on: Option<usize>,
-    env: Environment<'_>,
+    (env, disk): (Environment<'_>, &Disk),
     problems: &mut Problems<'_>,
 ) -> Option<Outcomes> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match disk.read(path) {
         Ok(text) => Cow::Owned(text),
         Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => {
             Cow::Borrowed(outcomes::SHIPPED)
@@ -146,10 +177,10 @@ fn read_outcomes(
 fn read_prices(
     path: &Path,
     named_on: Option<usize>,
-    env: Environment<'_>,
+    (env, disk): (Environment<'_>, &Disk),
     problems: &mut Problems<'_>,
 ) -> BTreeMap<String, Price> {
-    match std::fs::read_to_string(path) {
+    match disk.read(path) {
         Ok(text) => {
             let mut found = Problems::new(path);
             let prices = prices::check(&text, env, &mut found);
@@ -169,21 +200,17 @@ fn read_prices(
 fn read_examples(
     folder: &Path,
     line: usize,
+    disk: &Disk,
     problems: &mut Problems<'_>,
 ) -> Option<Vec<examples::File>> {
-    let listed = std::fs::read_dir(folder).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>()
-    });
     let place = folder.display();
-    let mut paths = match listed {
+    let paths = match disk.0.borrow_mut().list(folder) {
         Ok(paths) => paths,
         Err(error) => {
             problems.error(line, "examples", format!("cannot read the folder `{place}`: {error}"));
             return None;
         }
     };
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    paths.sort();
     if paths.is_empty() {
         let message = format!("no `*.jsonl` in `{place}`; write labelled prompts there");
         problems.error(line, "examples", message);
@@ -191,7 +218,7 @@ fn read_examples(
     }
     let mut files = Vec::new();
     for path in paths {
-        match std::fs::read_to_string(&path) {
+        match disk.read(&path) {
             Ok(text) => files.push(examples::File { path, text }),
             Err(error) => {
                 let unread = path.display();

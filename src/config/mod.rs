@@ -4,7 +4,7 @@
 //! of the environment filled in), `shape` (the tree against the schema of `raw`), `raw` (what the user may write, also the
 //! reference manual), `check` (raw to the types below). Every step adds its [`Problem`]s to one list, so that a user sees all mistakes at once.
 //!
-//! Nothing here imports another module of the program, and nothing past `load` touches a file or the environment.
+//! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
 mod check;
 mod examples;
@@ -17,6 +17,7 @@ mod problem;
 mod raw;
 mod secret;
 mod shape;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod tiers;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, Environment, Loaded, load, schema};
+pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
@@ -37,6 +38,7 @@ pub use policy::{Abilities, Commit, OnBreak, OnRefusal, Order, Patience, Policy,
 pub use prices::Price;
 pub use problem::{Problem, Severity};
 pub use secret::Secret;
+pub use sources::Sources;
 
 /// Everything a gateway needs to start, checked.
 #[derive(Debug)]
@@ -80,12 +82,16 @@ pub struct Server {
     pub api_keys: Vec<Secret>,
     /// Serve a non-loopback address without any key.
     pub allow_open: bool,
+    /// Keys that operators must present to change something; empty means that none is asked for.
+    pub admin_keys: Vec<Secret>,
     /// Serve operators on a non-loopback address.
     pub allow_open_admin: bool,
     /// Longest accepted request body.
     pub body_bytes_max: usize,
     /// Most requests in flight; one more is answered 503.
     pub in_flight_max: usize,
+    /// How long callers are still accepted after a process manager's signal to stop.
+    pub linger: Duration,
 }
 
 /// The model that reads prompts.
@@ -221,7 +227,7 @@ pub struct Timers {
 }
 
 /// When a target is set aside, and for how long.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breaker {
     /// Consecutive failures that open it.
     pub failures: u32,

@@ -77,7 +77,10 @@ pub(super) struct RawServer {
     pub(super) api_keys: Vec<RawSecret>,
     /// Serve a non-loopback address although no key is set.
     pub(super) allow_open: bool,
-    /// Serve operators on a non-loopback address; their pages ask for no key and change nothing.
+    /// Keys of operators, as text, `${NAME}` or `file:PATH`, for everything under `/admin/`. Without one, no key is asked
+    /// for, and what a web page sends is refused.
+    pub(super) admin_keys: Vec<RawSecret>,
+    /// Serve operators on a non-loopback address. Their pages ask for no key; what is under `/admin/` should have one.
     pub(super) allow_open_admin: bool,
     /// Longest accepted request body, in bytes.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
@@ -85,6 +88,10 @@ pub(super) struct RawServer {
     /// Most requests in flight; one more is answered 503.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) in_flight_max: usize,
+    /// How long callers are still accepted after a process manager's signal to stop, in milliseconds: until load balancers
+    /// have seen that `/readyz` says no.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub(super) linger_ms: u64,
 }
 
 impl Default for RawServer {
@@ -92,9 +99,11 @@ impl Default for RawServer {
         Self {
             api_keys: Vec::new(),
             allow_open: false,
+            admin_keys: Vec::new(),
             allow_open_admin: false,
             body_bytes_max: 10 * 1024 * 1024,
             in_flight_max: 1024,
+            linger_ms: 500,
         }
     }
 }

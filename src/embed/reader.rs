@@ -1,5 +1,7 @@
 //! The thread that owns the model, the queue in front of it and the memory of recent prompts.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -33,13 +35,21 @@ pub struct Read {
 }
 
 /// A handle to the embedder; clones share one model and one memory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reader {
+    embedder: Arc<dyn Embedder>,
     queue: mpsc::Sender<Job>,
     recent: Cache<Passage, Features>,
     /// Length of what is read to the end.
     full: usize,
     limits: ReaderLimits,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fingerprint = self.embedder.fingerprint();
+        f.debug_struct("Reader").field("embedder", &fingerprint).finish_non_exhaustive()
+    }
 }
 
 struct Job {
@@ -56,9 +66,23 @@ impl Reader {
     pub fn start(embedder: impl Embedder, limits: ReaderLimits) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let full = embedder.stops().last().copied().unwrap_or_default();
+        let embedder: Arc<dyn Embedder> = Arc::new(embedder);
+        let reading = Arc::clone(&embedder);
         let thread = std::thread::Builder::new().name("embedder".to_owned());
-        thread.spawn(move || run(&embedder, jobs))?;
-        Ok(Self { queue, recent: Cache::new(REMEMBERED), full, limits })
+        thread.spawn(move || run(&*reading, jobs))?;
+        Ok(Self { embedder, queue, recent: Cache::new(REMEMBERED), full, limits })
+    }
+
+    /// A handle to the same model and the same memory with limits of its own.
+    #[must_use]
+    pub fn with_limits(&self, limits: ReaderLimits) -> Self {
+        Self { limits, ..self.clone() }
+    }
+
+    /// The model itself, for what reads many texts at once and never on an async thread.
+    #[must_use]
+    pub fn embedder(&self) -> &dyn Embedder {
+        &*self.embedder
     }
 
     /// What the model sees in a text, as deep as is enough. Equal texts that arrive together are read once.
@@ -98,7 +122,7 @@ impl Reader {
     }
 }
 
-fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
+fn run(embedder: &dyn Embedder, mut jobs: mpsc::Receiver<Job>) {
     while let Some(mut job) = jobs.blocking_recv() {
         // Nobody waits any more: the deadline passed or the caller left.
         if job.answer.is_closed() {
@@ -110,7 +134,6 @@ fn run(embedder: &impl Embedder, mut jobs: mpsc::Receiver<Job>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc as gate;
 

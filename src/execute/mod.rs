@@ -125,12 +125,6 @@ impl Executor {
         Self { client, health, outcomes, timers, budget: Budget::default() }
     }
 
-    /// The same walk by another table of outcomes and other timers; connections, health and budgets are shared.
-    #[must_use]
-    pub fn with(&self, outcomes: Arc<OutcomeTable>, timers: Timers) -> Self {
-        Self { outcomes, timers, ..self.clone() }
-    }
-
     /// Tries the plan's targets in order until one answers. Every call is added to `attempts` when its outcome is known, also when
     /// the caller leaves.
     ///

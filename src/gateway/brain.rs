@@ -46,28 +46,46 @@ pub fn load_brain(
     env: &FetchEnv,
     on_progress: OnProgress<'_>,
 ) -> Result<Brain, BuildError> {
-    let table = table()?;
-    let embedder = open_embedder(&config, env)?;
+    let (table, embedder) = (table()?, open_embedder(&config, env)?);
+    let means = Means { table, embedder: embedder.as_deref(), generation: FIRST_GENERATION };
+    let snapshot = learn(config, means, env, on_progress)?;
+    Ok(Brain { embedder, snapshot: Arc::new(snapshot) })
+}
+
+/// What a snapshot is made with, besides a configuration.
+pub(super) struct Means<'a> {
+    pub(super) table: Arc<StaticTable>,
+    pub(super) embedder: Option<&'a dyn Embedder>,
+    pub(super) generation: u64,
+}
+
+/// Takes what was fitted to these examples before, or else fits it.
+pub(super) fn learn(
+    config: Arc<Config>,
+    Means { table, embedder, generation }: Means<'_>,
+    env: &FetchEnv,
+    on_progress: OnProgress<'_>,
+) -> Result<Snapshot, BuildError> {
     let folder = vectors_folder(&env.cache);
     let lessons = lessons(&config);
-    let key = key(&config, &table, embedder.as_deref(), &lessons);
+    let key = key(&config, &table, embedder, &lessons);
     let path = folder.join("examples.fit");
     let fit = match kept::open(&path, &key) {
         Some(fit) => fit,
         None => {
             let texts: Vec<&str> = lessons.iter().map(|lesson| lesson.text.as_str()).collect();
-            let features = match &embedder {
-                Some(embedder) => read_texts(&**embedder, &texts, env, on_progress)?,
+            let features = match embedder {
+                Some(embedder) => read_texts(embedder, &texts, env, on_progress)?,
                 None => Vec::new(),
             };
-            let stops = embedder.as_ref().map_or(&[][..], |embedder| embedder.stops());
+            let stops = embedder.map_or(&[][..], |embedder| embedder.stops());
             let fit = fit(&config, &table, &lessons, &features, stops)?;
             kept::keep(&path, &key, &fit);
             fit
         }
     };
-    let snapshot = snapshot(config, table, fit, &folder.join("examples.graph"))?;
-    Ok(Brain { embedder, snapshot: Arc::new(snapshot) })
+    let parts = Parts { table, fit, generation };
+    Ok(snapshot(config, parts, &folder.join("examples.graph"))?)
 }
 
 /// The table for glances.
@@ -91,7 +109,7 @@ pub fn fit_snapshot(
 ) -> Result<Snapshot, BuildError> {
     let table = table()?;
     let fit = fit(&config, &table, &lessons(&config), features, stops)?;
-    Ok(snapshot(config, table, fit, graph)?)
+    Ok(snapshot(config, Parts { table, fit, generation: FIRST_GENERATION }, graph)?)
 }
 
 /// The texts that a configuration's examples teach by, in the order in which a fit takes them.
@@ -151,15 +169,20 @@ fn fit(
     })
 }
 
-fn snapshot(
-    config: Arc<Config>,
+struct Parts {
     table: Arc<StaticTable>,
     fit: Fit,
+    generation: u64,
+}
+
+fn snapshot(
+    config: Arc<Config>,
+    Parts { table, fit, generation }: Parts,
     graph: &Path,
 ) -> Result<Snapshot, IndexError> {
     let index = Index::open(&fit.deepest_places(), config.index, graph)?;
     let (classifier, spoken) = (Classifier::new(fit, index)?, spoken(&config));
-    Ok(Snapshot::new(config, table, classifier, spoken, FIRST_GENERATION))
+    Ok(Snapshot::new(config, table, classifier, spoken, generation))
 }
 
 /// The languages in which examples are to be trusted: the local model's own, and those of enough examples. What a server

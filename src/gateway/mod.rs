@@ -2,6 +2,7 @@
 
 mod brain;
 mod kept;
+mod succeed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use brain::{Brain, example_texts, fit_snapshot, load_brain, table};
+pub use succeed::succeed;
 
 use crate::classify::Snapshot;
 use crate::config::{self, Config, Device, RemoteModel};
@@ -162,9 +164,19 @@ pub fn start(
     let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
     let health = HealthTable::new(config.breaker, targets);
     let client = Client::new(config.timers.connect)?;
+    Ok(assemble(snapshot, reader, health, client))
+}
+
+fn assemble(
+    snapshot: Arc<Snapshot>,
+    reader: Option<Reader>,
+    health: HealthTable,
+    client: Client,
+) -> Pipeline {
+    let config = snapshot.config();
     let outcomes = Arc::new(OutcomeTable::new(config.outcomes.clone()));
-    let executor = Executor::new(client, health.clone(), outcomes, config.timers);
-    Ok(Pipeline { snapshot, reader, health, executor })
+    let executor = Executor::new(client.clone(), health.clone(), outcomes, config.timers);
+    Pipeline { snapshot, reader, health, client, executor }
 }
 
 fn vectors_folder(cache: &Path) -> PathBuf {

@@ -212,6 +212,11 @@ impl Breaker {
         self.standing(now)
     }
 
+    /// From now on it opens by these limits.
+    pub fn limit(&mut self, limits: config::Breaker) {
+        self.limits = limits;
+    }
+
     /// Trips that belong together, so far.
     #[must_use]
     pub fn trips(&self) -> u32 {

@@ -150,6 +150,10 @@ impl HealthTable {
         known.retain(|name, _| endpoints.contains(name));
         paid.retain(|name, _| credentials.contains(name));
         deployments.retain(|name, _| listed.contains(name) || !before.contains(name));
+        let inner = deployments.values_mut().map(|deployment| &mut deployment.breaker);
+        for breaker in known.values_mut().chain(paid.values_mut()).chain(inner) {
+            breaker.limit(limits);
+        }
     }
 
     /// What is known of these targets, for a request of this size that waits for that part of an answer.

@@ -41,14 +41,15 @@ fn readiness(app: &App) -> Response {
     if app.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
-    if app.pipeline.is_reading() { "ok" } else { "degraded: the embedder has stopped" }
+    if app.current().pipeline.is_reading() { "ok" } else { "degraded: the embedder has stopped" }
         .into_response()
 }
 
 /// Everything about the gateway that is not about one request.
 pub(super) async fn status(State(startup): State<Startup>) -> Response {
     let Some(app) = startup.app() else { return starting() };
-    let (pipeline, now) = (&app.pipeline, Instant::now());
+    let (generation, now, last) = (app.current(), Instant::now(), app.reloads.last());
+    let pipeline = &generation.pipeline;
     let (snapshot, health) = (&pipeline.snapshot, &pipeline.health);
     let config = snapshot.config();
     let tiers: Vec<Value> = config.tiers.iter().map(|tier| tier_json(tier, health, now)).collect();
@@ -61,7 +62,13 @@ pub(super) async fn status(State(startup): State<Startup>) -> Response {
             "examples": config.examples.len(),
             "graph": snapshot.classifier().uses_graph(),
         },
-        "in_flight": app.in_flight_max - app.in_flight.available_permits(),
+        "in_flight": app.in_flight(),
+        "reload": {
+            "ok": last.error.is_none(),
+            "at": last.at,
+            "error": last.error,
+            "generation": snapshot.generation(),
+        },
         "tiers": tiers,
     });
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::App;
 use super::error::ApiError;
+use super::generation::Generation;
 use super::stream::{Streamed, event_stream};
 use crate::execute::Reply;
 use crate::pipeline::Incoming;
@@ -26,12 +28,14 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Answers a chat request.
 pub(super) async fn completions(
     State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let received = Instant::now();
-    let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), received);
-    match answer(&app, &headers, body, &mut receipt).await {
+    let serving = Serving { app, generation };
+    let mut receipt = serving.receipt(received);
+    match answer(&serving, &headers, body, &mut receipt).await {
         Ok(Answered::Whole(json)) => {
             receipt.timings.first_content = Some(received.elapsed());
             receipt.close(End::Served, Instant::now());
@@ -57,14 +61,32 @@ pub(super) async fn completions(
 }
 
 /// The decision and the plan for a chat request; nobody is called.
-pub(super) async fn route(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
-    let mut receipt = Receipt::open(Arc::clone(&app.pipeline.snapshot), Instant::now());
-    match explained(&app, &headers, body, &mut receipt).await {
+pub(super) async fn route(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let serving = Serving { app, generation };
+    let mut receipt = serving.receipt(Instant::now());
+    match explained(&serving, &headers, body, &mut receipt).await {
         Ok(json) => {
             receipt.close(End::Served, Instant::now());
             with_headers(json_response(json), &receipt)
         }
         Err(error) => refuse(error, &mut receipt),
+    }
+}
+
+/// What one request is served by.
+struct Serving {
+    app: Arc<App>,
+    generation: Arc<Generation>,
+}
+
+impl Serving {
+    fn receipt(&self, received: Instant) -> Receipt {
+        Receipt::open(Arc::clone(&self.generation.pipeline.snapshot), received)
     }
 }
 
@@ -74,18 +96,18 @@ enum Answered {
 }
 
 async fn answer(
-    app: &App,
+    serving: &Serving,
     headers: &HeaderMap,
     body: Body,
     receipt: &mut Receipt,
 ) -> Result<Answered, ApiError> {
     if headers.contains_key("x-semroute-dry-run") {
-        return explained(app, headers, body, receipt).await.map(Answered::Whole);
+        return explained(serving, headers, body, receipt).await.map(Answered::Whole);
     }
-    let permit = enter(app)?;
-    let body = read_body(app, headers, body).await?;
+    let permit = enter(serving)?;
+    let body = read_body(serving, headers, body).await?;
     let incoming = incoming(headers, &body, receipt.received)?;
-    let (chat, reply) = app.pipeline.answer(&incoming, receipt).await?;
+    let (chat, reply) = serving.generation.pipeline.answer(&incoming, receipt).await?;
     match reply {
         Reply::Whole(completion) => {
             receipt.usage = completion.usage;
@@ -99,27 +121,30 @@ async fn answer(
 }
 
 async fn explained(
-    app: &App,
+    serving: &Serving,
     headers: &HeaderMap,
     body: Body,
     receipt: &mut Receipt,
 ) -> Result<String, ApiError> {
-    let _permit = enter(app)?;
-    let body = read_body(app, headers, body).await?;
+    let _permit = enter(serving)?;
+    let body = read_body(serving, headers, body).await?;
     let incoming = incoming(headers, &body, receipt.received)?;
-    app.pipeline.explain(&incoming, receipt).await?;
+    serving.generation.pipeline.explain(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
 }
 
 /// A place among the requests in flight, or a refusal at once: waiting in line would help nobody.
-fn enter(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
-    Arc::clone(&app.in_flight).try_acquire_owned().map_err(|_full| {
-        let message = format!("{} requests are in flight already", app.in_flight_max);
+fn enter(Serving { app, generation }: &Serving) -> Result<OwnedSemaphorePermit, ApiError> {
+    let limit = generation.server().in_flight_max;
+    let taken = Arc::clone(&app.in_flight).try_acquire_owned();
+    // The own place is counted too, so that two who come at once cannot both pass as the last one.
+    taken.ok().filter(|_| app.in_flight() <= limit).ok_or_else(|| {
+        let message = format!("{limit} requests are in flight already");
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message).retry_after(1)
     })
 }
 
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+async fn read_body(serving: &Serving, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_json = kind.eq_ignore_ascii_case("application/json")
@@ -135,7 +160,7 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(ApiError::new(status, "unsupported_media_type", message));
     }
-    let limit = app.body_bytes_max;
+    let limit = serving.generation.server().body_bytes_max;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let too_long = announced
         .and_then(|length| length.parse::<usize>().ok())

@@ -6,15 +6,21 @@
 mod admin;
 mod auth;
 mod chat;
+mod drain;
 mod error;
+mod generation;
 mod models;
+mod operate;
 mod sandbox;
 mod stream;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
@@ -22,31 +28,65 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use auth::ApiKeys;
+pub use generation::Successor;
 pub use sandbox::serve_sandbox;
 
 use crate::pipeline::Pipeline;
+use generation::{Generation, Reloads};
+
+/// Places for requests in flight. How many of them may be taken is the configuration's to say, and it may say another number
+/// while requests hold some.
+const PLACES: usize = 1_000_000;
 
 /// What the handlers share.
 #[derive(Debug)]
 pub struct App {
-    pipeline: Pipeline,
-    keys: ApiKeys,
-    body_bytes_max: usize,
+    current: ArcSwap<Generation>,
+    reloads: Reloads,
     in_flight: Arc<Semaphore>,
-    in_flight_max: usize,
     draining: AtomicBool,
+    cut: CancellationToken,
 }
 
 impl App {
-    /// Puts the parts together.
+    /// A gateway that stays as it is.
     #[must_use]
     pub fn new(pipeline: Pipeline) -> Arc<Self> {
-        let server = &pipeline.snapshot.config().server;
-        let keys = ApiKeys::new(&server.api_keys);
-        let (body_bytes_max, in_flight_max) = (server.body_bytes_max, server.in_flight_max);
-        let in_flight = Arc::new(Semaphore::new(in_flight_max));
-        let draining = AtomicBool::new(false);
-        Arc::new(Self { pipeline, keys, body_bytes_max, in_flight, in_flight_max, draining })
+        Self::reloadable(pipeline, Box::new(generation::no_successor))
+    }
+
+    /// A gateway that can be reloaded.
+    #[must_use]
+    pub fn reloadable(pipeline: Pipeline, successor: Successor) -> Arc<Self> {
+        Arc::new(Self {
+            current: ArcSwap::from_pointee(Generation::new(pipeline)),
+            reloads: Reloads::new(successor),
+            in_flight: Arc::new(Semaphore::new(PLACES)),
+            draining: AtomicBool::new(false),
+            cut: CancellationToken::new(),
+        })
+    }
+
+    /// What serves requests that begin now.
+    fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Requests that are being answered.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        PLACES - self.in_flight.available_permits()
+    }
+
+    /// How long callers should still be accepted after a signal to stop.
+    #[must_use]
+    pub fn linger(&self) -> Duration {
+        self.current().server().linger
+    }
+
+    /// Ends every answer under way, streams with an event that says so.
+    pub fn cut_off(&self) {
+        self.cut.cancel();
     }
 
     /// From now on `/readyz` says no, so that a load balancer sends nobody new.
@@ -76,7 +116,8 @@ pub async fn serve_data(
     let router = Router::new()
         .nest("/v1", routes.clone())
         .merge(routes)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), auth::check))
+        .layer(from_fn_with_state(Arc::clone(&app), auth::check))
+        .layer(from_fn_with_state(Arc::clone(&app), drain::until_cut))
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz_for_callers))
         .fallback(error::unknown_url)
@@ -110,12 +151,17 @@ pub async fn serve_admin(
     startup: Startup,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    let operations = Router::new()
+        .route("/admin/reload", post(operate::reload))
+        .route("/admin/targets/{*path}", post(operate::target))
+        .layer(from_fn_with_state(startup.clone(), operate::guard));
     let router = Router::new()
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz))
         .route("/startupz", get(admin::startupz))
         .route("/health", get(admin::readyz))
         .route("/status", get(admin::status))
+        .merge(operations)
         .fallback(error::unknown_url)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(startup);

@@ -3,29 +3,33 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::Extension;
+use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::error::ApiError;
+use super::generation::Generation;
 use crate::config::Config;
 
 /// Nothing here knows when a model was made, and client libraries want a number.
 const CREATED: u64 = 0;
 
 /// All of them: `auto`, the tiers, the aliases, the targets.
-pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
-    let config = app.pipeline.snapshot.config();
+pub(super) async fn list(Extension(current): Extension<Arc<Generation>>) -> Response {
+    let config = current.pipeline.snapshot.config();
     let data: Vec<Value> =
         known(config).into_iter().map(|(id, owner)| model(&id, &owner)).collect();
     json_response(&json!({"object": "list", "data": data}))
 }
 
 /// One of them; identifiers contain slashes.
-pub(super) async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    let config = app.pipeline.snapshot.config();
+pub(super) async fn one(
+    Extension(current): Extension<Arc<Generation>>,
+    Path(id): Path<String>,
+) -> Response {
+    let config = current.pipeline.snapshot.config();
     match known(config).into_iter().find(|(known, _)| *known == id) {
         Some((id, owner)) => json_response(&model(&id, &owner)),
         None => {

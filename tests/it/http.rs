@@ -57,7 +57,8 @@ pub(crate) fn request(url: &str, body: &Value) -> RequestBuilder {
     client().post(url).header("content-type", "application/json").body(body.to_string())
 }
 
-fn client() -> reqwest::Client {
+/// A client of its own, for many requests.
+pub(crate) fn client() -> reqwest::Client {
     // The client is built without a choice of cryptography; a second choice is refused, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder().no_proxy().build().unwrap()

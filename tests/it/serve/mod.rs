@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 mod commands;
+#[cfg(unix)]
+mod drain;
 mod evaluation;
 mod refusals;
+#[cfg(unix)]
+mod reload;
 
 use std::time::Duration;
 

@@ -1,11 +1,14 @@
 //! The real gateway on ports of its own, with a model that reads prompts by their words.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use semroute::embed::fetch::FetchEnv;
 use semroute::embed::{EmbedError, Embedder, Embedding, Features};
-use semroute::http::{App, Startup, serve_admin, serve_data};
+use semroute::http::{App, Startup, Successor, serve_admin, serve_data};
 use semroute::{config, gateway};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +23,8 @@ const EXAMPLES: &str = r#"{"text": "which dose of aspirin is safe for my heart",
 {"text": "write a poem about the sea", "label": "poem"}
 {"text": "write a sonnet about love", "label": "poem"}
 "#;
+/// A prompt that the model does not survive.
+pub(crate) const DEADLY: &str = "this text ends the thread of the model";
 /// Components of a vector; every word adds to one of them.
 const WORDS: usize = 256;
 /// Between two looks at `/status`.
@@ -33,7 +38,7 @@ pub(crate) struct Gateway {
     pub(crate) app: Arc<App>,
     client: reqwest::Client,
     _stop: DropGuard,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Gateway {
@@ -51,10 +56,9 @@ impl Gateway {
         std::fs::write(&file, written.to_string()).unwrap();
         std::fs::create_dir(folder.path().join("examples")).unwrap();
         std::fs::write(folder.path().join("examples/all.jsonl"), EXAMPLES).unwrap();
-        let env = |name: &str| {
-            let known = upstreams.iter().find(|upstream| variable(upstream) == name);
-            known.map(|upstream| upstream.key())
-        };
+        let keys: HashMap<String, String> =
+            upstreams.iter().map(|upstream| (variable(upstream), upstream.key())).collect();
+        let env = |name: &str| keys.get(name).cloned();
         let config = Arc::new(config::load(&file, &env, None).unwrap().config);
 
         let embedder = Words;
@@ -65,7 +69,8 @@ impl Gateway {
         let snapshot = gateway::fit_snapshot(config, &features, embedder.stops(), &graph).unwrap();
         let snapshot = Arc::new(snapshot);
         drop(rustls::crypto::ring::default_provider().install_default());
-        let app = App::new(gateway::start(Some(embedder), snapshot).unwrap());
+        let pipeline = gateway::start(Some(embedder), snapshot).unwrap();
+        let app = App::reloadable(pipeline, successor(folder.path(), keys));
         let stop = CancellationToken::new();
         let data = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,7 +85,7 @@ impl Gateway {
             app,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             _stop: stop.drop_guard(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -142,6 +147,35 @@ impl Gateway {
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         let sent = self.client.get(format!("http://{}{path}", self.admin)).send().await;
         Answer::read(sent.unwrap()).await
+    }
+
+    /// A file of its rules.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Changes the configuration on disk.
+    pub(crate) fn rewrite(&self, change: impl FnOnce(&mut Value)) {
+        let file = self.file("semroute.yaml");
+        let mut written = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        change(&mut written);
+        std::fs::write(&file, written.to_string()).unwrap();
+    }
+
+    /// A POST to the listener of operators.
+    pub(crate) async fn operate(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.post(format!("http://{}{path}", self.admin));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Reloads, which has to succeed, and returns the number of the new generation.
+    pub(crate) async fn reload(&self) -> u64 {
+        let answer = self.operate("/admin/reload", &[]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["generation"].as_u64().unwrap()
     }
 
     /// Sends bytes as they are and reads until the gateway closes the connection.
@@ -245,6 +279,18 @@ pub(crate) fn streamed(text: &str) -> Value {
     body
 }
 
+/// Reads the files again, as `semroute serve` does.
+fn successor(folder: &Path, keys: HashMap<String, String>) -> Successor {
+    let (file, cache) = (folder.join("semroute.yaml"), folder.join("cache"));
+    let env = FetchEnv::from_map(&|name| {
+        (name == "SEMROUTE_CACHE").then(|| cache.to_str().unwrap().to_owned())
+    });
+    Box::new(move |serving| {
+        let loaded = config::load(&file, &|name| keys.get(name).cloned(), None)?;
+        Ok(gateway::succeed(serving, Arc::new(loaded.config), &env).unwrap())
+    })
+}
+
 fn variable(upstream: &Upstream) -> String {
     format!("KEY_{}", upstream.name)
 }
@@ -292,6 +338,7 @@ impl Embedder for Words {
     }
 
     fn read(&self, text: &str, _: &mut dyn FnMut(&[f32]) -> bool) -> Result<Features, EmbedError> {
+        assert_ne!(text, DEADLY, "asked to die");
         let mut counts = vec![0.0; WORDS];
         for word in text.split_whitespace() {
             let sum = word.bytes().fold(7_usize, |sum, byte| sum * 31 % 65_521 + usize::from(byte));

@@ -12,7 +12,7 @@ mod gateway;
 mod upstream;
 
 pub(crate) use act::{Act, Gate};
-pub(crate) use gateway::{Answer, Gateway, chat, streamed};
+pub(crate) use gateway::{Answer, DEADLY, Gateway, chat, streamed};
 pub(crate) use upstream::Upstream;
 
 use std::time::Duration;

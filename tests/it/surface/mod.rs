@@ -3,7 +3,9 @@
 mod bad_bodies;
 mod bad_requests;
 mod keys;
+mod operations;
 mod operators;
+mod reloads;
 mod routing;
 
 /// A response as it came over the socket refuses the request with this status and code.

@@ -26,7 +26,7 @@ const SOCKETS: [&str; 6] =
     ["std::net", "tokio::net", "reqwest", "hf_hub", "TcpStream", "TcpListener"];
 /// Where such names may stand: the two listeners, the one client, and what runs before the first request.
 const SOCKET_HOMES: [&str; 4] =
-    ["src/http/", "src/cli/serve.rs", "src/provider/client.rs", "src/embed/fetch/"];
+    ["src/http/", "src/cli/serve/", "src/provider/client.rs", "src/embed/fetch/"];
 /// What a file that only computes does not name.
 const IMPURE: [&str; 12] = [
     "std::env",
