@@ -92,6 +92,10 @@ pub(super) async fn run(
     rounds: u32,
     mut on_progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<Vec<Taken>> {
+    // The last spell of the rush is over.
+    for provider in &mut *providers {
+        provider.set(None).await?;
+    }
     let addresses: Vec<SocketAddr> = providers.iter().map(Provider::address).collect();
     let well = addresses.get(WELL).copied().context("no provider")?;
     let tiers: [Tier; 3] =
@@ -166,12 +170,12 @@ fn question(round: u32) -> Question {
 
 /// Times of requests that failed would say nothing. A provider itself names no target.
 fn expect_served(way: Way, round: u32, reply: Option<Reply>) -> anyhow::Result<Reply> {
-    let mut reply = reply.context("no reply")?;
+    let label = way.label();
+    let mut reply = reply.with_context(|| format!("{label}: no reply"))?;
     if way == Way::Direct {
         reply.target = answer::target(WELL);
     }
     let verdict = judge(question(round), Some(&reply));
-    let label = way.label();
     anyhow::ensure!(verdict == Verdict::Served, "{label}: {}: {reply:?}", verdict.label());
     Ok(reply)
 }
