@@ -110,13 +110,16 @@ pub(super) fn judge(question: Question, reply: Option<&Reply>) -> Verdict {
     let number = question.number;
     let said_by = (0..PROVIDERS).find(|who| text(*who, number) == told.text);
     let Some(who) = said_by else {
+        if told.was_taken_over(number, &reply.target) {
+            return Verdict::Served;
+        }
         let is_part = (0..PROVIDERS).any(|who| text(who, number).starts_with(&told.text));
         return if is_part { Verdict::Truncated } else { Verdict::Mislabelled };
     };
     let is_labelled = reply.target == target(who)
         && told.tokens_read == Some(tokens_read(who))
-        && told.models.iter().all(|named| *named == model(who))
-        && !told.models.is_empty();
+        && told.pieces.iter().all(|(named, _)| *named == model(who))
+        && !told.pieces.is_empty();
     if is_labelled { Verdict::Served } else { Verdict::Mislabelled }
 }
 
@@ -124,8 +127,8 @@ pub(super) fn judge(question: Question, reply: Option<&Reply>) -> Verdict {
 #[derive(Debug, Default)]
 struct Told {
     text: String,
-    /// Of every piece.
-    models: Vec<String>,
+    /// The model that each piece names, and its words.
+    pieces: Vec<(String, String)>,
     tokens_read: Option<u64>,
     /// With a finish reason, and streamed with the sentinel behind it.
     has_ended: bool,
@@ -186,14 +189,38 @@ impl Told {
             return false;
         };
         self.has_error |= piece.error.is_some();
-        self.models.push(piece.model);
         self.tokens_read = piece.usage.map(|usage| usage.prompt_tokens).or(self.tokens_read);
-        let mut is_finished = false;
+        let (mut is_finished, mut words) = (false, String::new());
         for choice in piece.choices {
-            self.text.push_str(&choice.delta.and_then(|said| said.content).unwrap_or_default());
+            words.push_str(&choice.delta.and_then(|said| said.content).unwrap_or_default());
             is_finished |= choice.finish_reason.is_some();
         }
+        self.text.push_str(&words);
+        self.pieces.push((piece.model, words));
         is_finished
+    }
+
+    /// Whether the one that the header names began and another one went on: its header had left by then, so the words decide. Every
+    /// piece names who said its words, the words of both make one answer without a gap, and the tokens are the last one's.
+    fn was_taken_over(&self, number: u32, header: &str) -> bool {
+        let Some(first) = (0..PROVIDERS).find(|who| target(*who) == header) else { return false };
+        let begun = self.pieces.iter().take_while(|(named, _)| *named == model(first)).count();
+        let (begun, gone_on) = self.pieces.split_at(begun);
+        let Some(last) = (0..PROVIDERS).find(|who| self.tokens_read == Some(tokens_read(*who)))
+        else {
+            return false;
+        };
+        let words = |pieces: &[(String, String)]| {
+            pieces.iter().map(|(_, words)| words.as_str()).collect::<String>()
+        };
+        let (head, tail) = (words(begun), words(gone_on));
+        let count = |text: &str| text.split_whitespace().count();
+        first != last
+            && gone_on.iter().all(|(named, _)| *named == model(last))
+            && text(first, number).starts_with(&head)
+            && text(last, number).ends_with(&tail)
+            && !head.is_empty()
+            && count(&head) + count(&tail) == count(&text(last, number))
     }
 }
 

@@ -80,3 +80,25 @@ fn an_answer_whose_parts_do_not_agree_is_mislabelled() {
     check(WHOLE, &good.replace("east-7", "west-7"), Verdict::Mislabelled);
     check(WHOLE, &good.replace("east-12", "east-12 east-12"), Verdict::Mislabelled);
 }
+
+/// A stream that the provider behind the header begins and another one ends; both say `shared` pieces too many or too few.
+fn taken_over(first: usize, last: usize, shared: isize) -> String {
+    let (begun, gone_on) = (body(first, STREAMED), body(last, STREAMED));
+    let cut = 6_usize;
+    let head = begun.split_inclusive("\n\n").take(cut.saturating_add_signed(shared));
+    head.chain(gone_on.split_inclusive("\n\n").skip(cut)).collect()
+}
+
+#[test]
+fn of_an_answer_that_another_one_ended_the_words_decide() {
+    check(STREAMED, &taken_over(1, 3, 0), Verdict::Served);
+    // A piece twice, a piece too few, and a beginning that is not whose the header says.
+    check(STREAMED, &taken_over(1, 3, 1), Verdict::Mislabelled);
+    check(STREAMED, &taken_over(1, 3, -1), Verdict::Mislabelled);
+    check(STREAMED, &taken_over(2, 3, 0), Verdict::Mislabelled);
+    let good = taken_over(1, 3, 0);
+    check(STREAMED, &good.replacen("model-west", "model-south", 1), Verdict::Mislabelled);
+    check(STREAMED, &good.replace("west-7", "south-7"), Verdict::Mislabelled);
+    check(STREAMED, &good.replace(":103,", ":101,"), Verdict::Mislabelled);
+    check(STREAMED, &good.replace("data: [DONE]\n\n", ""), Verdict::Truncated);
+}
