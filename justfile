@@ -20,7 +20,8 @@ fmt:
 run *args:
     cargo run --release -- serve {{ args }}
 
-# The search and the vote by size, then the whole decision beside the model's bare forward pass.
+# The search and the vote by size, the whole decision beside the model's bare forward pass, and requests while providers fail.
 bench:
     cargo bench
     cargo run --release -- bench decide
+    cargo run --release -- bench failover

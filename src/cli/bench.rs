@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::bench_embed::{self, EmbedArgs};
+use super::bench_failover::{self, FailoverArgs};
 use super::served::{Served, user_says};
 use super::{ConfigArgs, Format, OutputArgs, Ran, fetch_env, load_config, progress};
 use crate::chat::Prompt;
@@ -32,6 +33,8 @@ pub(super) enum BenchCommand {
     Decide(DecideArgs),
     /// The bare forward pass, on every instruction set of this processor and on candle's floats.
     Embed(EmbedArgs),
+    /// Whether requests are lost while providers fail, and what failing over costs; scripted providers, no network.
+    Failover(FailoverArgs),
 }
 
 /// Whole decisions beside the bare forward pass.
@@ -70,6 +73,7 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> anyhow::Result
     let args = match command {
         BenchCommand::Decide(args) => args,
         BenchCommand::Embed(args) => return bench_embed::run(args, out),
+        BenchCommand::Failover(args) => return bench_failover::run(args, out),
     };
     embed::on_one_core();
     let mut config = load_config(&args.config)?.config;

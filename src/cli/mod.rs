@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_embed;
+mod bench_failover;
 mod check;
 mod explain;
 mod models;

@@ -24,9 +24,15 @@ const NOT_FOR_LOGS: [&str; 14] = [
 /// Names that open a way out of the process.
 const SOCKETS: [&str; 6] =
     ["std::net", "tokio::net", "reqwest", "hf_hub", "TcpStream", "TcpListener"];
-/// Where such names may stand: the two listeners, the one client, and what runs before the first request.
-const SOCKET_HOMES: [&str; 4] =
-    ["src/http/", "src/cli/serve/", "src/provider/client.rs", "src/embed/fetch/"];
+/// Where such names may stand: the two listeners, the one client, what runs before the first request, and the bench's own
+/// providers and callers.
+const SOCKET_HOMES: [&str; 5] = [
+    "src/http/",
+    "src/cli/serve/",
+    "src/cli/bench_failover/",
+    "src/provider/client.rs",
+    "src/embed/fetch/",
+];
 /// What a file that only computes does not name.
 const IMPURE: [&str; 12] = [
     "std::env",
