@@ -13,11 +13,13 @@ mod node;
 mod outcomes;
 mod problem;
 mod raw;
+mod raw_watch;
 mod secret;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
 pub use problem::{Problem, Severity};
 pub use secret::Secret;
+pub use watched::{FeedKind, HealthCheck, Probe, ProbeKind, StatusFeed, Watched};
 
 /// Everything a gateway needs to start, checked.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct Config {
     pub breaker: Breaker,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
+    /// What is asked about providers beside real traffic.
+    pub watched: Vec<Watched>,
     /// Tiers in file order.
     pub tiers: Vec<Arc<Tier>>,
     /// The tier of prompts that match no query type well enough.

@@ -2,6 +2,7 @@
 
 mod brain;
 mod kept;
+mod watching;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use brain::{Brain, example_texts, fit_snapshot, load_brain, table};
+pub use watching::watch;
 
 use crate::classify::Snapshot;
 use crate::config::{self, Config, Device, RemoteModel};
