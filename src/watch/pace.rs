@@ -37,9 +37,19 @@ impl Pace {
         self.every.min(FIRST_MAX).mul_f64(chance.clamp(0.0, 1.0))
     }
 
-    /// Until the next look, after one that said something or did not.
-    pub(super) fn next(&mut self, said_something: bool, chance: f64) -> Duration {
-        self.silences = if said_something { 0 } else { self.silences.saturating_add(1) };
+    /// Until the next look, after one that said something.
+    pub(super) fn after_word(&mut self, chance: f64) -> Duration {
+        self.silences = 0;
+        self.wait(chance)
+    }
+
+    /// Until the next look, after one that said nothing.
+    pub(super) fn after_silence(&mut self, chance: f64) -> Duration {
+        self.silences = self.silences.saturating_add(1);
+        self.wait(chance)
+    }
+
+    fn wait(self, chance: f64) -> Duration {
         let factor = 1_u32.checked_shl(self.silences).unwrap_or(u32::MAX);
         let longest = BACK_OFF_MAX.max(self.every);
         let wait = self.every.saturating_mul(factor).min(longest);
@@ -61,7 +71,7 @@ mod tests {
     #[test]
     fn intervals_stray_by_a_fifth() {
         for (chance, seconds) in [(0.0, 24.0), (0.5, 30.0), (1.0, 36.0), (7.0, 36.0)] {
-            let wait = Pace::new(EVERY).next(true, chance).as_secs_f64();
+            let wait = Pace::new(EVERY).after_word(chance).as_secs_f64();
             assert!((wait - seconds).abs() < 1e-6, "{chance}: {wait}");
         }
         assert_eq!(Pace::new(EVERY).holds(), EVERY * 3);
@@ -73,15 +83,15 @@ mod tests {
     #[test]
     fn silence_makes_it_slower_up_to_a_limit() {
         let mut pace = Pace::new(EVERY);
-        let waits: Vec<u64> = (0..6).map(|_| pace.next(false, 0.5).as_secs()).collect();
+        let waits: Vec<u64> = (0..6).map(|_| pace.after_silence(0.5).as_secs()).collect();
         assert_eq!(waits, [60, 120, 240, 480, 600, 600]);
         for _ in 0..100 {
-            assert!(pace.next(false, 1.0) <= BACK_OFF_MAX.mul_f64(1.2));
+            assert!(pace.after_silence(1.0) <= BACK_OFF_MAX.mul_f64(1.2));
         }
-        assert_eq!(pace.next(true, 0.5), EVERY);
-        assert_eq!(pace.next(false, 0.5), EVERY * 2);
+        assert_eq!(pace.after_word(0.5), EVERY);
+        assert_eq!(pace.after_silence(0.5), EVERY * 2);
         assert!(pace.fell_silent());
         let hour = Duration::from_secs(3600);
-        assert_eq!(Pace::new(hour).next(false, 0.5), hour, "longer than any back-off");
+        assert_eq!(Pace::new(hour).after_silence(0.5), hour, "longer than any back-off");
     }
 }

@@ -43,9 +43,9 @@ impl Watchers {
         for each in watched {
             for job in jobs(each) {
                 let (client, priors) = (client.clone(), priors.clone());
-                let (watched, cancel) = (each.clone(), cancel.clone());
+                let (asked, cancel) = (each.clone(), cancel.clone());
                 tasks.spawn(async move {
-                    cancel.run_until_cancelled(keep_looking(watched, job, &client, &priors)).await
+                    cancel.run_until_cancelled(keep_looking(asked, job, &client, &priors)).await
                 });
             }
         }
@@ -114,7 +114,8 @@ async fn keep_looking(watched: Watched, mut job: Job, client: &Client, priors: &
     tokio::time::sleep(pace.first(fastrand::f64())).await;
     loop {
         let seen = job.look(&watched, client).await;
-        let wait = pace.next(seen.is_ok(), fastrand::f64());
+        let chance = fastrand::f64();
+        let wait = if seen.is_ok() { pace.after_word(chance) } else { pace.after_silence(chance) };
         match seen {
             Ok(seen) => {
                 let observation = Observation { source, seen, holds: pace.holds() };
@@ -170,7 +171,7 @@ async fn check_health(check: &HealthCheck, client: &Client) -> Seen {
     let known = Validators::default();
     let page = Page::Public { url: &check.url, known: &known, bytes_max: 0 };
     let begun = Instant::now();
-    match ask(client, page).await {
+    match fetch(client, page).await {
         Ok(got) if got.status == check.expect_status => Seen::Answered(begun.elapsed()),
         Ok(_) | Err(_) => Seen::Failed,
     }
@@ -184,7 +185,7 @@ async fn measure(probe: Probe, watched: &Watched, client: &Client) -> Result<See
         ProbeKind::Models => Page::Models(&watched.provider),
     };
     let begun = Instant::now();
-    match ask(client, page).await {
+    match fetch(client, page).await {
         Ok(Got { status: 429, .. }) => Err(Silence::Status(429)),
         Ok(got) if got.status < 500 => Ok(Seen::Answered(begun.elapsed())),
         Ok(_) | Err(_) => Ok(Seen::Failed),
@@ -199,7 +200,7 @@ impl Reading {
         let told = self.told.filter(|(_, at)| now.duration_since(*at) < REREAD);
         let known = told.map_or_else(Validators::default, |_| self.known.clone());
         let page = Page::Public { url: &feed.url, known: &known, bytes_max: FEED_BYTES_MAX };
-        let got = ask(client, page).await?;
+        let got = fetch(client, page).await?;
         match got.status {
             304 => return told.map(|(condition, _)| condition).ok_or(Silence::NothingKnown),
             200 => {}
@@ -215,7 +216,7 @@ impl Reading {
     }
 }
 
-async fn ask(client: &Client, page: Page<'_>) -> Result<Got, Silence> {
+async fn fetch(client: &Client, page: Page<'_>) -> Result<Got, Silence> {
     let answered = tokio::time::timeout(ANSWER_TIME_MAX, client.get(page)).await;
     Ok(answered.map_err(|_elapsed| Silence::Late)??)
 }

@@ -3,7 +3,7 @@
 //! - *Two in a row.* One bad observation is chance; a doubt needs two of one source in a row, and a good one ends it.
 //! - *It runs out.* An observation holds for a few intervals of its source. A source that falls silent says nothing.
 //! - *Real answers know better.* One that came after the trouble was first seen overrules a small trouble; three in a row
-//!   overrule any. They hold for [`FRESH`], so that a target that nobody asks any more is doubted again.
+//!   overrule any. They hold for [`FRESH`], so that one that nobody asks any more is doubted again.
 //! - *It is capped.* There is no word here that could shut a target.
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use super::feed::Condition;
 
 /// Bad observations in a row from which on a source is believed.
 const BELIEVED: u32 = 2;
-/// How long an answer speaks for its target.
+/// How long an answer speaks for its provider.
 const FRESH: Duration = Duration::from_secs(60);
 /// Answers in a row that overrule an outage.
 const ANSWERS: u32 = 3;
@@ -70,7 +70,7 @@ pub struct Observation {
     pub holds: Duration,
 }
 
-/// What real requests say of a target.
+/// What real requests say of a provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// When it last answered well.

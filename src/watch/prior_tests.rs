@@ -20,8 +20,8 @@ fn check(
 ) {
     let start = Instant::now();
     let mut prior = Prior::default();
-    for (second, source, seen) in seen {
-        let observation = Observation { source: *source, seen: *seen, holds: HOLDS };
+    for (second, source, what) in seen {
+        let observation = Observation { source: *source, seen: *what, holds: HOLDS };
         prior.observe(observation, at(start, *second));
     }
     let traffic = traffic.map_or(NOBODY, |(second, in_a_row)| Traffic {

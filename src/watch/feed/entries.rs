@@ -61,11 +61,11 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn of(entry: &'a Entry, now: Duration) -> Self {
         // `Resolved: ...` is as good as `[Resolved] ...`.
-        let title = segments(&entry.title.replace(": ", "\n"));
+        let headline = segments(&entry.title.replace(": ", "\n"));
         let lines = segments(&entry.says);
         let states: Vec<State> =
-            title.iter().chain(&lines).filter_map(|part| state(part)).collect();
-        let words = title.into_iter().filter(|part| state(part).is_none());
+            headline.iter().chain(&lines).filter_map(|part| state(part)).collect();
+        let words = headline.into_iter().filter(|part| state(part).is_none());
         let title = words.collect::<Vec<String>>().join(" ");
         let is_planned = states.contains(&State::Planned) || title.contains("maintenance");
         let state = states.into_iter().max();

@@ -66,7 +66,8 @@ fn of_component(summary: &Summary, name: &str) -> Result<Condition, Unreadable> 
     }
     let components = named.into_iter().map(state);
     let incidents = incidents.into_iter().map(incident);
-    worst(components.chain(incidents).chain(maintenances.map(maintenance)))
+    let maintenances = maintenances.map(|each| Ok(maintenance(each)));
+    worst(components.chain(incidents).chain(maintenances))
 }
 
 fn worst(
@@ -106,9 +107,9 @@ fn incident(incident: &Incident) -> Result<Condition, Unreadable> {
 }
 
 /// Only while it goes on.
-fn maintenance(maintenance: &Incident) -> Result<Condition, Unreadable> {
+fn maintenance(maintenance: &Incident) -> Condition {
     match maintenance.status.as_deref() {
-        Some("in_progress" | "verifying") => Ok(Condition::Minor),
-        Some(_) | None => Ok(Condition::Well),
+        Some("in_progress" | "verifying") => Condition::Minor,
+        Some(_) | None => Condition::Well,
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn entries(document: Document<'_>) -> Result<Vec<Entry>, Unreadable> 
 /// A character by its number, or one of the five that XML knows; any other entity is a space.
 fn resolved(reference: &BytesRef<'_>) -> String {
     let by_number = reference.resolve_char_ref().ok().flatten();
-    let character = by_number.unwrap_or(match &*reference.xml10_content() {
+    let character = by_number.unwrap_or_else(|| match &*reference.xml10_content() {
         "lt" => '<',
         "gt" => '>',
         "amp" => '&',
@@ -133,7 +133,7 @@ impl Walk {
                 Some(_) | None => {}
             }
             if open.depth == self.depth {
-                self.entries.extend(self.open.take().map(|open| open.entry));
+                self.entries.extend(self.open.take().map(|ended| ended.entry));
             } else {
                 self.text("\n");
             }
