@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use crate::chat::{self, BadRequest, ChatRequest, Passage, Prompt, Reads, Texts, prompt_of};
 use crate::classify::{Decision, Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::{Read, Reader};
-use crate::execute::{Executor, NoReply, Reply};
-use crate::health::{HealthTable, Part, Size};
+use crate::execute::{Attempt, Executor, NoReply, Reply};
+use crate::health::{Event, Events, HealthTable, Outcome, Part, Size};
 use crate::plan::{Circumstances, Place, Plan, candidates, plan};
 use crate::provider::Client;
 use crate::receipt::Receipt;
+use crate::watch::{Doubt, Priors};
 
 /// What every request needs. The next one takes over what should outlive a change of the configuration: the model, the health
 /// of the targets and the connections.
@@ -27,6 +28,8 @@ pub struct Pipeline {
     pub health: HealthTable,
     /// The connections to providers.
     pub client: Client,
+    /// What is suspected of providers.
+    pub priors: Priors,
     /// Walks plans.
     pub executor: Executor,
 }
@@ -70,7 +73,9 @@ impl Pipeline {
     ) -> Result<(Arc<ChatRequest>, Reply), Refusal> {
         let (chat, plan) = self.prepare(incoming, receipt).await?;
         let (chat, plan) = (Arc::new(chat), receipt.plan.insert(plan));
-        let reply = self.executor.execute(plan, &chat, &mut receipt.attempts).await?;
+        let reply = self.executor.execute(plan, &chat, &mut receipt.attempts).await;
+        self.tell_priors(&receipt.attempts);
+        let reply = reply?;
         Ok((chat, reply))
     }
 
@@ -131,7 +136,12 @@ impl Pipeline {
         let (needs, tier) = (chat.needs(), decision.goal.tier_name());
         let asked = (Size::of(needs.tokens), chat_part(chat));
         let health = self.health.view(candidates(decision), tier, asked, now);
-        let around = Circumstances { needs, health: &health, now, within };
+        let doubted = candidates(decision).filter_map(|target| {
+            let doubt = self.priors.of(&target.provider.name, now)?;
+            Some((target.id.clone(), doubt))
+        });
+        let doubts: Vec<(String, Doubt)> = doubted.collect();
+        let around = Circumstances { needs, health: &health, doubts: &doubts, now, within };
         let plan = plan(decision, &around, &mut fastrand::Rng::new());
         if let (Some(tier), Some(Place::Fastest { .. }), Some(first)) =
             (tier, plan.steps.first().map(|step| step.place), plan.steps.first())
@@ -139,6 +149,19 @@ impl Pipeline {
             self.health.lead(tier, &first.target.id);
         }
         plan
+    }
+
+    /// Real answers overrule what is suspected of a provider.
+    fn tell_priors(&self, attempts: &[Attempt]) {
+        let now = Instant::now();
+        for Attempt { target, outcome, .. } in attempts {
+            let Events { endpoint, deployment, .. } = outcome.events();
+            if *outcome == Outcome::Served {
+                self.priors.succeeded(&target.provider.name, now);
+            } else if [endpoint, deployment].contains(&Event::Failed) {
+                self.priors.failed(&target.provider.name);
+            }
+        }
     }
 
     /// Until the deadline: the configured one, or the caller's own where that is shorter.

@@ -11,9 +11,10 @@ use super::raw::{
     RawBreaker, RawConfig, RawDevice, RawDialect, RawEmbedder, RawEmbedderModel, RawIndex,
     RawProvider, RawSecret, RawTimers,
 };
+use super::watched::watched;
 use super::{
     Breaker, Config, Credential, Device, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes,
-    Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier, Timers, Vote,
+    Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier, Timers, Vote, Watched,
 };
 
 /// The only version of the format so far.
@@ -53,6 +54,7 @@ pub(super) fn check(
     let providers = check.providers(&raw.providers);
     let models = check.models(raw);
     let tiers = check.tiers(raw, &providers, &models);
+    let watched = check.watched(&raw.providers, &providers);
     let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
     let other_languages = raw.prompt.other_languages.as_ref();
@@ -95,6 +97,7 @@ pub(super) fn check(
         breaker,
         models,
         providers,
+        watched,
         tiers,
         default_tier: default_tier?,
         query_types,
@@ -191,6 +194,24 @@ impl Check<'_, '_, '_> {
             self.error(&["providers"], "empty; write at least one provider");
         }
         providers
+    }
+
+    /// The sandbox stands for every provider, so that nothing is asked about the real ones.
+    fn watched(
+        &mut self,
+        raw: &BTreeMap<String, RawProvider>,
+        providers: &[Arc<Provider>],
+    ) -> Vec<Watched> {
+        let mut found = Vec::new();
+        for provider in providers {
+            let Some(raw) = raw.get(&provider.name) else { continue };
+            let mut complain = |path: &[&str], complaint: &str| {
+                let path = [&["providers", &provider.name], path].concat();
+                self.error(&path, complaint);
+            };
+            found.extend(watched(raw, provider, &mut complain));
+        }
+        if self.around.sandbox.is_some() { Vec::new() } else { found }
     }
 
     /// A bad key is a problem and, until the file is refused, no key.
@@ -355,6 +376,13 @@ pub(super) fn step(place: usize) -> String {
 /// Why a provider's address is none: it has to be an http or https URL that carries no credentials. No complaint shows the
 /// address, because a key may be in it.
 fn bad_url(url: &str) -> Option<&'static str> {
+    let carries_query = url.contains(['?', '#']);
+    let complaint = "carries a query or fragment; end it before the `?` or `#`";
+    bad_page(url).or_else(|| carries_query.then_some(complaint))
+}
+
+/// The same of a page, which may have a query.
+pub(super) fn bad_page(url: &str) -> Option<&'static str> {
     const WANTED: &str = "not an address; write one such as `https://api.example.com/v1`";
     let has_scheme = url.starts_with("https://") || url.starts_with("http://");
     let parsed = url::Url::parse(url).ok().filter(|_| has_scheme);
@@ -362,8 +390,8 @@ fn bad_url(url: &str) -> Option<&'static str> {
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Some("carries a user or password; put the key under api_key");
     }
-    if parsed.query().is_some() || parsed.fragment().is_some() {
-        return Some("carries a query or fragment; end it before the `?` or `#`");
+    if parsed.fragment().is_some() {
+        return Some("carries a fragment; end it before the `#`");
     }
     url.contains(char::is_whitespace).then_some(WANTED)
 }

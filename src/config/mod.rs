@@ -15,6 +15,7 @@ mod policy;
 mod prices;
 mod problem;
 mod raw;
+mod raw_watch;
 mod secret;
 mod shape;
 mod sources;
@@ -22,6 +23,7 @@ mod sources;
 mod tests;
 mod tiers;
 mod variables;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +41,7 @@ pub use prices::Price;
 pub use problem::{Problem, Severity};
 pub use secret::Secret;
 pub use sources::Sources;
+pub use watched::{FeedKind, HealthCheck, Probe, ProbeKind, StatusFeed, Watched};
 
 /// Everything a gateway needs to start, checked.
 #[derive(Debug)]
@@ -61,6 +64,8 @@ pub struct Config {
     pub models: BTreeMap<String, Arc<Abilities>>,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
+    /// What is asked about providers beside real traffic.
+    pub watched: Vec<Watched>,
     /// Tiers in file order.
     pub tiers: Vec<Arc<Tier>>,
     /// The tier of prompts that match no query type well enough.

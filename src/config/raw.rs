@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::raw_watch::{RawHealthCheck, RawProbe, RawStatusFeed, default_probe_every_ms};
+
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -294,6 +296,19 @@ pub(super) struct RawProvider {
     /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent; a `${NAME}` that is not set leaves the provider out.
     #[serde(default)]
     pub(super) api_key: Option<RawSecret>,
+    /// A page that tells whether the provider is well, such as `/health` of a model server. Left out, none is asked.
+    #[serde(default)]
+    pub(super) health_check: Option<RawHealthCheck>,
+    /// How the way to the provider is measured; nothing of it is ever charged for.
+    #[serde(default)]
+    pub(super) probe: RawProbe,
+    /// Between two probes, in milliseconds.
+    #[serde(default = "default_probe_every_ms")]
+    #[schemars(range(min = 1000, max = 3_600_000))]
+    pub(super) probe_every_ms: u64,
+    /// What the provider publishes about its own troubles. Left out, nothing is read.
+    #[serde(default)]
+    pub(super) status_feed: Option<RawStatusFeed>,
 }
 
 /// What a provider speaks.

@@ -158,6 +158,10 @@ impl<'a> Walk<'a, '_> {
         let value = match &node.kind {
             Kind::Null => return Value::Null,
             Kind::Bool(value) if is(schema, "boolean") => json!(value),
+            // YAML reads the word `off` as a boolean.
+            Kind::Bool(false) if choices(schema).is_some_and(|known| known.contains(&"off")) => {
+                json!("off")
+            }
             Kind::Int(value) if is(schema, "integer") || is(schema, "number") => json!(value),
             Kind::Float(value) if is(schema, "number") => json!(value),
             Kind::Text(value) if is_text(schema) => json!(value),

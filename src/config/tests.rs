@@ -1,8 +1,11 @@
 //! Every kind of problem, as a user would read it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Config, ConfigError, Credential, Loaded, Severity, load};
+use super::{
+    Config, ConfigError, Credential, FeedKind, Loaded, ProbeKind, Severity, Watched, load,
+};
 
 const VALID: &str = r#"version: 1
 server: {api_keys: ["${CALLER_KEY:-}"]}
@@ -128,7 +131,8 @@ fn unknown_key_is_reported_on_each_level() {
             "    base_url: https://api.openai.com/v1",
             "    base_url: https://x.org\n    color: 1",
         ),
-        &["7: providers.openai.color: unknown key; known here: api_key, base_url, dialect"],
+        &["7: providers.openai.color: unknown key; known here: api_key, base_url, dialect, \
+               health_check, probe, probe_every_ms, status_feed"],
     );
     check(
         &but("{tier: general}", "{tier: general, min_confidenc: 0.5}"),
@@ -805,4 +809,77 @@ fn problem_of_severity_error_refuses_and_a_warning_does_not() {
     let yaml = but("{tier: general}", "{tier: general}\n  math: {tier: general}");
     let loaded = Project::new(&yaml).load().unwrap();
     assert_eq!(loaded.warnings[0].severity, Severity::Warning);
+}
+
+/// What is watched of the provider `local`, or the problems.
+fn watched(keys: &str) -> String {
+    but("8000/v1\"}", &format!("8000/v1\", {keys}}}"))
+}
+
+#[test]
+fn what_is_watched_is_off_unless_it_is_written() {
+    assert!(Project::new(VALID).config().watched.is_empty());
+    assert!(Project::new(&watched("probe: off, probe_every_ms: 5000")).config().watched.is_empty());
+    let config = Project::new(&watched(
+        "probe: models, health_check: {url: \"http://127.0.0.1:8000/health?deep=1\"}, \
+         status_feed: {url: \"https://s.org/feed\", kind: rss, component: \" API \"}",
+    ))
+    .config();
+    let [Watched { provider, health_check, probe, status_feed }] = config.watched.as_slice() else {
+        panic!("{:?}", config.watched);
+    };
+    assert_eq!(provider.name, "local");
+    let check = health_check.as_ref().unwrap();
+    let thirty = Duration::from_secs(30);
+    assert_eq!(
+        (check.url.as_str(), check.expect_status),
+        ("http://127.0.0.1:8000/health?deep=1", 200)
+    );
+    assert_eq!(
+        (check.every, probe.unwrap().every, probe.unwrap().kind),
+        (thirty, thirty, ProbeKind::Models)
+    );
+    let feed = status_feed.as_ref().unwrap();
+    assert_eq!((feed.kind, feed.component.as_deref()), (FeedKind::Rss, Some("API")));
+    assert_eq!(feed.every, Duration::from_secs(60));
+}
+
+#[test]
+fn a_provider_without_its_key_and_the_sandbox_are_not_watched() {
+    let yaml = but("${OPENAI_API_KEY}", "${OPENAI_API_KEY}\n    probe: connect");
+    assert!(Project::new(&yaml).config().watched.is_empty());
+    let with_key = Project::new(&yaml).env("OPENAI_API_KEY", SECRET);
+    assert_eq!(with_key.config().watched.len(), 1);
+    let env = |_: &str| Some(SECRET.to_owned());
+    let sandboxed =
+        load(&with_key.path("semroute.yaml"), &env, Some("http://127.0.0.1:1")).unwrap();
+    assert!(sandboxed.config.watched.is_empty());
+}
+
+#[test]
+fn problems_of_what_is_watched_are_told() {
+    check(
+        &watched(
+            "health_check: {url: \"http://x.org\", every_ms: 10, expect_status: 404}, probe: chat",
+        ),
+        &[
+            "8: providers.local.health_check.every_ms: `10` is too small; at least 1000",
+            "8: providers.local.health_check.expect_status: `404` is too large; at most 299",
+            "8: providers.local.probe: `chat` is unknown; known here: off, connect, models",
+        ],
+    );
+    check(
+        &watched(
+            "health_check: {url: \"x.org\"}, status_feed: {url: \"https://a.org#b\", kind: rss, component: \" \"}",
+        ),
+        &[
+            "8: providers.local.health_check.url: not an address; write one such as `https://api.example.com/v1`",
+            "8: providers.local.status_feed.url: carries a fragment; end it before the `#`",
+            "8: providers.local.status_feed.component: empty; write a part of its name, or leave it out",
+        ],
+    );
+    check(
+        &watched("status_feed: {url: \"https://a.org\"}"),
+        &["8: providers.local.status_feed.kind: missing; write it, such as `kind: \"statuspage\"`"],
+    );
 }

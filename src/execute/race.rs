@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep_until};
 use super::attempt::{Answer, Call};
 use super::{Attempt, Executor, Failure, NoReply, Reply, stopped};
 use crate::chat::ChatRequest;
-use crate::config::{OnRefusal, Patience};
+use crate::config::{OnRefusal, Patience, Target};
 use crate::health::{Again, Entry, Next, Outcome, Permit, Phase, Sample, Shut, Standing};
-use crate::plan::{Place, Plan, Step};
+use crate::plan::{Place, Plan, Skip, Step};
 
-/// Longest rate limit that a request waits for instead of going on to the next target.
+/// Longest rate limit that a request waits for instead of going on to the next target, and longest wait for what others find out.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// Before a target with a brief trouble is tried once more, in milliseconds.
 const SOON_MS: std::ops::Range<u64> = 100..300;
@@ -44,7 +44,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send +
 
 /// An attempt that runs.
 struct Lane<'a> {
-    step: &'a Step,
+    step: Step,
     permit: Permit,
     started: Instant,
     /// When another one may be started beside it.
@@ -66,6 +66,8 @@ pub(super) struct Race<'a> {
     next: usize,
     lanes: Vec<Lane<'a>>,
     has_retried: bool,
+    /// Until when it waits for what others find out, since it began to.
+    waits_until: Option<Instant>,
     /// A refusal after which others are still asked: the conversation is too long, or the tier goes on after refusals.
     refused: Option<Failure>,
     /// The window of the largest target that could not read the conversation.
@@ -77,7 +79,7 @@ enum Settled {
     Over(Box<Result<Reply, NoReply>>),
     GoOn,
     /// The same target once more, then.
-    Again(usize, Instant),
+    Again(Box<Step>, Instant),
 }
 
 impl<'a> Race<'a> {
@@ -95,6 +97,7 @@ impl<'a> Race<'a> {
             next: 0,
             lanes: Vec::new(),
             has_retried: false,
+            waits_until: None,
             refused: None,
             too_small: None,
         }
@@ -102,7 +105,7 @@ impl<'a> Race<'a> {
 
     pub(super) async fn run(mut self) -> Result<Reply, NoReply> {
         loop {
-            if self.lanes.is_empty() && !self.start_next() {
+            if self.lanes.is_empty() && !self.start_next() && !self.wait_for_others().await {
                 return Err(self.nobody());
             }
             let wake = self.wake_at();
@@ -111,9 +114,12 @@ impl<'a> Race<'a> {
                 (lane, result) = first(&mut self.lanes) => match self.settle(lane, result) {
                     Settled::Over(result) => return *result,
                     Settled::GoOn => {}
-                    Settled::Again(place, at) => {
-                        sleep_until(at).await;
-                        self.start(place);
+                    Settled::Again(step, at) => {
+                        // A timer of no time at all still takes a millisecond.
+                        if at > Instant::now() {
+                            sleep_until(at).await;
+                        }
+                        self.start(&step);
                     }
                 },
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.hurry(),
@@ -123,14 +129,64 @@ impl<'a> Race<'a> {
 
     /// Starts the next target that may be asked. Nothing more is there when it says no.
     fn start_next(&mut self) -> bool {
-        while let Some(step) = self.plan.steps.get(self.next) {
-            let place = self.next;
+        let plan = self.plan;
+        while let Some(step) = plan.steps.get(self.next) {
             self.next += 1;
-            if self.may_read_more(step) && self.start(place) {
+            if self.may_read_more(step) && self.start(step) {
                 return true;
             }
         }
         false
+    }
+
+    /// Nobody is left to ask, but other requests are finding out about some targets, or a rate limit is over soon: then a moment of
+    /// patience is better than an error. Nobody is asked twice by it.
+    async fn wait_for_others(&mut self) -> bool {
+        if self.plan.policy.patience == Patience::None || self.refused.is_some() {
+            return false;
+        }
+        let health = self.executor.health.clone();
+        let latest = (Instant::now() + WAIT_MAX).min(self.plan.deadline);
+        let end = *self.waits_until.get_or_insert(latest);
+        let unasked = self.unasked();
+        loop {
+            let changed = health.changed();
+            let now = Instant::now();
+            let mut next = None;
+            for step in &unasked {
+                let until = match health.standing(&step.target, now) {
+                    Standing::Ready | Standing::Warming if self.start(step) => return true,
+                    Standing::Probing if self.start(step) => return true,
+                    Standing::Ready | Standing::Warming | Standing::Probing => end,
+                    Standing::Shut { until, why: Shut::RateLimited } if until <= end => until,
+                    Standing::Shut { .. } | Standing::Disabled => continue,
+                };
+                next = Some(next.map_or(until, |earlier: Instant| earlier.min(until)));
+            }
+            let Some(next) = next.filter(|_| now < end) else { return false };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Those of the plan that were not tried because somebody else was trying them, or because of a rate limit.
+    fn unasked(&self) -> Vec<Step> {
+        let is_asked = |target: &Arc<Target>| {
+            self.attempts.iter().any(|attempt| Arc::ptr_eq(&attempt.target, target))
+        };
+        let limited = self.plan.skipped.iter().filter_map(|skipped| match skipped.why {
+            Skip::Shut { why: Shut::RateLimited, .. } => Some(Step {
+                target: Arc::clone(&skipped.target),
+                place: Place::Probe,
+                home: skipped.home,
+                usual_p95: None,
+            }),
+            Skip::Shut { .. } | Skip::NoKey { .. } | Skip::Lacks(_) | Skip::Disabled => None,
+        });
+        let steps = self.plan.steps.iter().filter(|step| !is_asked(&step.target)).cloned();
+        steps.filter(|step| self.may_read_more(step)).chain(limited).collect()
     }
 
     /// After a conversation was too long for one target, only larger ones are asked, as far as their sizes are known.
@@ -139,9 +195,8 @@ impl<'a> Race<'a> {
         window.zip(self.too_small).is_none_or(|(window, too_small)| window > too_small)
     }
 
-    fn start(&mut self, place: usize) -> bool {
+    fn start(&mut self, step: &Step) -> bool {
         let (now, plan) = (Instant::now(), self.plan);
-        let Some(step) = plan.steps.get(place) else { return false };
         if now >= plan.deadline {
             return false;
         }
@@ -156,6 +211,7 @@ impl<'a> Race<'a> {
             | Place::Probe
             | Place::Check
             | Place::Degraded
+            | Place::Doubted { .. }
             | Place::Warming => Entry::Regular,
         };
         let Some(permit) = self.executor.health.admit(&step.target, entry, now) else {
@@ -174,8 +230,9 @@ impl<'a> Race<'a> {
             has_begun: Arc::clone(&has_begun),
         };
         let executor = self.executor;
-        let attempt = Box::pin(executor.attempt(&step.target, call));
-        let (hedge_at, late_at) = (now + hedge_after, now + late);
+        let target = Arc::clone(&step.target);
+        let attempt = Box::pin(async move { executor.attempt(&target, call).await });
+        let (step, hedge_at, late_at) = (step.clone(), now + hedge_after, now + late);
         self.lanes.push(Lane { step, permit, started: now, hedge_at, late_at, has_begun, attempt });
         true
     }
@@ -247,7 +304,7 @@ impl<'a> Race<'a> {
                 Settled::Over(Box::new(Ok(self.reply(lane, answer, now))))
             }
             Err(failure) => {
-                let (outcome, place) = (failure.outcome, lane.step.place);
+                let outcome = failure.outcome;
                 self.note(&lane, outcome, failure.status, now);
                 let step = lane.step;
                 lane.permit.record(outcome, now);
@@ -264,20 +321,17 @@ impl<'a> Race<'a> {
                         self.refused.get_or_insert(failure);
                     }
                 }
-                let again = self.again_at(outcome, (step, place), now);
-                again.map_or(Settled::GoOn, |(number, at)| Settled::Again(number, at))
+                match self.again_at(outcome, &step, now) {
+                    Some(at) => Settled::Again(Box::new(step), at),
+                    None => Settled::GoOn,
+                }
             }
         }
     }
 
     /// Whether and when the same target is tried once more.
-    fn again_at(
-        &mut self,
-        outcome: Outcome,
-        (step, place): (&Step, Place),
-        now: Instant,
-    ) -> Option<(usize, Instant)> {
-        let is_trusted = !matches!(place, Place::Probe | Place::Check | Place::LastResort);
+    fn again_at(&mut self, outcome: Outcome, step: &Step, now: Instant) -> Option<Instant> {
+        let is_trusted = !matches!(step.place, Place::Probe | Place::Check | Place::LastResort);
         let is_patient = self.plan.policy.patience == Patience::Brief;
         if self.has_retried || !is_patient || !is_trusted || !self.lanes.is_empty() {
             return None;
@@ -299,12 +353,11 @@ impl<'a> Race<'a> {
             }
             Again::After(_) => return None,
         };
-        let number = self.plan.steps.iter().position(|each| std::ptr::eq(each, step))?;
         if at + RESERVED >= self.plan.deadline || !self.executor.budget.retry(now) {
             return None;
         }
         self.has_retried = true;
-        Some((number, at))
+        Some(at)
     }
 
     fn reply(&self, lane: Lane<'_>, answer: Answer, now: Instant) -> Reply {

@@ -2,7 +2,9 @@
 
 mod brain;
 mod kept;
+mod memory;
 mod succeed;
+mod watching;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +12,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use brain::{Brain, example_texts, fit_snapshot, load_brain, table};
+pub use memory::{keep_pace, recall_pace};
 pub use succeed::succeed;
+pub use watching::watch;
 
 use crate::classify::Snapshot;
 use crate::config::{self, Config, Device, RemoteModel};
@@ -26,6 +30,7 @@ use crate::index::IndexError;
 use crate::pipeline::Pipeline;
 use crate::provider::{Asker, Client, ClientError};
 use crate::simd::Simd;
+use crate::watch::Priors;
 
 /// Why the parts do not come together.
 #[derive(Debug, Error)]
@@ -164,19 +169,19 @@ pub fn start(
     let targets = config.tiers.iter().flat_map(|tier| &tier.targets);
     let health = HealthTable::new(config.breaker, targets);
     let client = Client::new(config.timers.connect)?;
-    Ok(assemble(snapshot, reader, health, client))
+    Ok(assemble(snapshot, reader, (health, Priors::default()), client))
 }
 
 fn assemble(
     snapshot: Arc<Snapshot>,
     reader: Option<Reader>,
-    health: HealthTable,
+    (health, priors): (HealthTable, Priors),
     client: Client,
 ) -> Pipeline {
     let config = snapshot.config();
     let outcomes = Arc::new(OutcomeTable::new(config.outcomes.clone()));
     let executor = Executor::new(client.clone(), health.clone(), outcomes, config.timers);
-    Pipeline { snapshot, reader, health, client, executor }
+    Pipeline { snapshot, reader, health, client, priors, executor }
 }
 
 fn vectors_folder(cache: &Path) -> PathBuf {

@@ -43,7 +43,8 @@ pub fn succeed(
         if before.timers.connect == connect { old.client.clone() } else { Client::new(connect)? };
     let targets = snapshot.config().tiers.iter().flat_map(|tier| &tier.targets);
     old.health.list(snapshot.config().breaker, targets);
-    Ok(assemble(snapshot, reader, old.health.clone(), client))
+    let known = (old.health.clone(), old.priors.clone());
+    Ok(assemble(snapshot, reader, known, client))
 }
 
 /// Whether one embedder can stand for the other.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, Entry, Event, Shut, Standing, Ticket};
@@ -18,7 +19,11 @@ const TARGETS_MAX: usize = 4_096;
 
 /// The health of every target, shared by all requests.
 #[derive(Debug, Clone)]
-pub struct HealthTable(Arc<Mutex<Board>>);
+pub struct HealthTable {
+    board: Arc<Mutex<Board>>,
+    /// Wakes those who wait for what others find out.
+    changes: Arc<Notify>,
+}
 
 /// A target is admissible only where all three of its scopes are.
 #[derive(Debug)]
@@ -116,7 +121,7 @@ impl HealthTable {
         limits: config::Breaker,
         targets: impl Iterator<Item = &'a Arc<Target>>,
     ) -> Self {
-        let table = Self(Arc::new(Mutex::new(Board {
+        let board = Board {
             limits,
             endpoints: HashMap::new(),
             credentials: HashMap::new(),
@@ -124,7 +129,8 @@ impl HealthTable {
             listed: HashSet::new(),
             leaders: HashMap::new(),
             seeds: fastrand::Rng::new(),
-        })));
+        };
+        let table = Self { board: Arc::new(Mutex::new(board)), changes: Arc::default() };
         table.list(limits, targets);
         table
     }
@@ -135,7 +141,7 @@ impl HealthTable {
         limits: config::Breaker,
         targets: impl Iterator<Item = &'a Arc<Target>>,
     ) {
-        let mut board = self.0.lock();
+        let mut board = self.board.lock();
         let before = std::mem::take(&mut board.listed);
         board.limits = limits;
         let (mut endpoints, mut credentials) = (HashSet::new(), HashSet::new());
@@ -165,7 +171,7 @@ impl HealthTable {
         (size, part): (Size, Part),
         now: Instant,
     ) -> HealthView {
-        let mut board = self.0.lock();
+        let mut board = self.board.lock();
         let known = targets.map(|target| (target.id.clone(), board.ask(target, (size, part), now)));
         let known = known.collect();
         let leader = tier.and_then(|tier| board.leaders.get(tier).cloned());
@@ -175,13 +181,13 @@ impl HealthTable {
     /// How a target stands, for whoever only looks.
     #[must_use]
     pub fn standing(&self, target: &Target, now: Instant) -> Standing {
-        self.0.lock().standing(target, now)
+        self.board.lock().standing(target, now)
     }
 
     /// How it stands in pace, for whoever only looks.
     #[must_use]
     pub fn is_degraded(&self, target: &Target, size: Size) -> bool {
-        let board = self.0.lock();
+        let board = self.board.lock();
         let known = board.deployments.get(&target.scopes.deployment);
         known.is_some_and(|known| known.pace.is_degraded(size))
     }
@@ -189,36 +195,41 @@ impl HealthTable {
     /// The median of its recent time to the first content, and of its characters a second, by prompts of this size.
     #[must_use]
     pub fn figures(&self, target: &Target, size: Size, now: Instant) -> Figures {
-        let mut board = self.0.lock();
+        let mut board = self.board.lock();
         let known = board.deployments.get_mut(&target.scopes.deployment);
         known.map_or_else(Figures::default, |known| known.pace.figures(size, now))
     }
 
     /// Remembers who was planned first, so that small differences do not change it.
     pub fn lead(&self, tier: &str, target: &str) {
-        let mut board = self.0.lock();
+        let mut board = self.board.lock();
         if board.leaders.get(tier).is_none_or(|leader| leader != target) {
             board.leaders.insert(tier.to_owned(), target.to_owned());
         }
     }
 
+    /// Returns after the next change of how any target stands. What changes from the call on counts.
+    pub fn changed(&self) -> impl Future<Output = ()> {
+        Arc::clone(&self.changes).notified_owned()
+    }
+
     /// Asks to try a target.
     #[must_use]
     pub fn admit(&self, target: &Arc<Target>, entry: Entry, now: Instant) -> Option<Permit> {
-        let tickets = self.0.lock().admit(target, entry, now)?;
+        let tickets = self.board.lock().admit(target, entry, now)?;
         Some(Permit { table: self.clone(), target: Arc::clone(target), tickets: Some(tickets) })
     }
 
     /// Takes a target out until it is let in again, or the next restart.
     pub fn disable(&self, target: &Target) {
-        if let Some(known) = self.0.lock().deployment(&target.scopes.deployment) {
+        if let Some(known) = self.board.lock().deployment(&target.scopes.deployment) {
             known.breaker.disable();
         }
     }
 
     /// Lets a target in again that was taken out.
     pub fn enable(&self, target: &Target) {
-        if let Some(known) = self.0.lock().deployment(&target.scopes.deployment) {
+        if let Some(known) = self.board.lock().deployment(&target.scopes.deployment) {
             known.breaker.enable();
         }
     }
@@ -226,7 +237,7 @@ impl HealthTable {
     /// What targets are used to, by what they are remembered by, to be kept over a restart.
     #[must_use]
     pub fn memory(&self) -> Vec<(String, Memory)> {
-        let board = self.0.lock();
+        let board = self.board.lock();
         let listed = board.listed.iter().filter_map(|name| {
             let memory = board.deployments.get(name)?.pace.memory();
             (!memory.is_empty()).then(|| (name.to_string(), memory))
@@ -238,7 +249,7 @@ impl HealthTable {
 
     /// Takes up what targets were used to before a restart. It shuts nobody.
     pub fn recall(&self, memory: Vec<(String, Memory)>) {
-        let mut board = self.0.lock();
+        let mut board = self.board.lock();
         for (name, usual) in memory {
             if let Some(known) = board.deployments.get_mut(name.as_str()) {
                 known.pace = Pace::recall(usual);
@@ -412,8 +423,9 @@ impl Permit {
         let began =
             Events { endpoint: Event::Began, credential: Event::Began, deployment: Event::Began };
         let Some(tickets) = self.tickets else { return };
-        let (told, _) = self.table.0.lock().tell(&self.target, tickets, began, now);
+        let (told, _) = self.table.board.lock().tell(&self.target, tickets, began, now);
         self.tickets = Some(told);
+        self.table.changes.notify_waiters();
     }
 
     /// Says what came of the attempt.
@@ -423,7 +435,7 @@ impl Permit {
 
     /// Says how fast the answer came.
     pub fn timed(&self, size: Size, sample: Sample, now: Instant) {
-        let mut board = self.table.0.lock();
+        let mut board = self.table.board.lock();
         if let Some(known) = board.deployments.get_mut(&self.target.scopes.deployment) {
             known.pace.hear(size, sample, now);
         }
@@ -431,7 +443,8 @@ impl Permit {
 
     fn tell(&mut self, outcome: Outcome, now: Instant) {
         let Some(tickets) = self.tickets.take() else { return };
-        let (_, news) = self.table.0.lock().tell(&self.target, tickets, outcome.events(), now);
+        let (_, news) = self.table.board.lock().tell(&self.target, tickets, outcome.events(), now);
+        self.table.changes.notify_waiters();
         news.iter().for_each(|news| news.log(&self.target.id));
     }
 }

@@ -16,6 +16,7 @@ use crate::chat::Needs;
 use crate::classify::Decision;
 use crate::config::{Credential, Order, Policy, Target};
 use crate::health::{HealthView, Known, Shut, Size, Standing, Tempo};
+use crate::watch::Doubt;
 
 /// An ordered list of targets and a deadline.
 #[derive(Debug)]
@@ -79,6 +80,11 @@ pub enum Place {
     Check,
     /// Behind those that are well: it is slower than it used to be.
     Degraded,
+    /// Behind them: its provider is in doubt.
+    Doubted {
+        /// Why.
+        doubt: Doubt,
+    },
     /// Behind them: it is back, and gets only a share of the requests for a while.
     Warming,
     /// At the end although it is failing: better a small chance than none.
@@ -98,6 +104,7 @@ impl Place {
             Self::Probe => "probe",
             Self::Check => "check",
             Self::Degraded => "degraded",
+            Self::Doubted { doubt } => doubt.label(),
             Self::Warming => "warming",
             Self::LastResort => "last_resort",
         }
@@ -117,6 +124,7 @@ impl Place {
             Self::Probe => "it failed lately; this request finds out".to_owned(),
             Self::Check => "it got slow; this request finds out whether it still is".to_owned(),
             Self::Degraded => "slower than it used to be, so behind the others".to_owned(),
+            Self::Doubted { .. } => "its provider is in doubt, so behind the others".to_owned(),
             Self::Warming => "it is back and warming up, so behind the others".to_owned(),
             Self::LastResort => "it fails, and is tried when all others have failed".to_owned(),
         }
@@ -132,7 +140,7 @@ impl Place {
             | Self::Explored
             | Self::Probe
             | Self::Check => 0,
-            Self::Degraded => 1,
+            Self::Degraded | Self::Doubted { .. } => 1,
             Self::Warming => 2,
             Self::LastResort => 3,
         }
@@ -144,6 +152,8 @@ impl Place {
 pub struct Skipped {
     /// Who.
     pub target: Arc<Target>,
+    /// Whose it is.
+    pub home: Home,
     /// Why not.
     pub why: Skip,
 }
@@ -189,6 +199,8 @@ pub struct Circumstances<'a> {
     pub needs: Needs,
     /// How the targets are.
     pub health: &'a HealthView,
+    /// Targets whose provider is in doubt.
+    pub doubts: &'a [(String, Doubt)],
     /// Now.
     pub now: Instant,
     /// Until the deadline.
@@ -229,7 +241,7 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
                 Ok(Some(until)) => {
                     failing.push((until, step(&candidate, Place::LastResort, home)));
                 }
-                Err(why) => plan.skipped.push(Skipped { target: Arc::clone(target), why }),
+                Err(why) => plan.skipped.push(Skipped { target: Arc::clone(target), home, why }),
             }
         }
         let leader = around.health.leader();
@@ -237,7 +249,9 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
         let mut steps: Vec<Step> = sorted
             .into_iter()
             .map(|(candidate, place)| {
-                step(&candidate, demoted(&candidate.known).unwrap_or(place), home)
+                let doubted = || doubted(around, candidate.target);
+                let place = demoted(&candidate.known).or_else(doubted).unwrap_or(place);
+                step(&candidate, place, home)
             })
             .collect();
         steps.sort_by_key(|step| step.place.rank());
@@ -263,6 +277,11 @@ fn demoted(known: &Known) -> Option<Place> {
         (_, Tempo::Degraded) => Some(Place::Degraded),
         (Standing::Ready | Standing::Shut { .. } | Standing::Disabled, Tempo::Usual) => None,
     }
+}
+
+fn doubted(around: &Circumstances<'_>, target: &Target) -> Option<Place> {
+    let found = around.doubts.iter().find(|(id, _)| *id == target.id);
+    found.map(|(_, doubt)| Place::Doubted { doubt: *doubt })
 }
 
 /// Whether it may be tried: in its place, or as a last resort before that time, or not at all.

@@ -45,8 +45,17 @@ fn needs() -> Needs {
 }
 
 fn make(decision: &Decision, health: &HealthView, needs: Needs, seed: u64) -> Plan {
-    let around =
-        Circumstances { needs, health, now: Instant::now(), within: Duration::from_secs(9) };
+    make_with(decision, (health, &[]), needs, seed)
+}
+
+fn make_with(
+    decision: &Decision,
+    (health, doubts): (&HealthView, &[(String, Doubt)]),
+    needs: Needs,
+    seed: u64,
+) -> Plan {
+    let (now, within) = (Instant::now(), Duration::from_secs(9));
+    let around = Circumstances { needs, health, doubts, now, within };
     plan(decision, &around, &mut Rng::with_seed(seed))
 }
 
@@ -109,6 +118,17 @@ async fn who_got_slow_or_warms_up_stands_behind_the_others() {
         "c/1 listed, a/1 degraded, b/1 warming",
     );
     check(&["a/1", "b/1"], &[("a/1", tempo(Tempo::DueForCheck))], "a/1 check, b/1 listed");
+}
+
+#[tokio::test]
+async fn who_is_in_doubt_stands_behind_the_others_unless_all_are() {
+    let decision = decision(vec![plain("a/1"), plain("b/1")], Policy::default());
+    let doubt = |id: &str| (id.to_owned(), Doubt::FeedMajor);
+    let health = HealthView::default();
+    let one = make_with(&decision, (&health, &[doubt("a/1")]), needs(), 1);
+    assert_eq!(show(&one), "b/1 listed, a/1 status_major");
+    let both = make_with(&decision, (&health, &[doubt("a/1"), doubt("b/1")]), needs(), 1);
+    assert_eq!(show(&both), "a/1 status_major, b/1 status_major");
 }
 
 #[tokio::test]

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use thiserror::Error;
 
-use super::{Encoded, ProviderError, retry_after};
+use super::{Encoded, Got, Page, ProviderError, Validators, retry_after};
 use crate::config::{Credential, Dialect, LimitHeaders, Provider, Secret};
 
 /// Unused connections are closed before the providers close them, which would lose a request.
@@ -68,10 +70,23 @@ impl Client {
     /// # Errors
     /// When the operating system's certificates cannot be read.
     pub fn new(connect: Duration) -> Result<Self, ClientError> {
+        Self::build(connect, usize::MAX)
+    }
+
+    /// One whose every request is on a new connection, for what measures the way to a provider.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn without_pool(connect: Duration) -> Result<Self, ClientError> {
+        Self::build(connect, 0)
+    }
+
+    fn build(connect: Duration, idle_max: usize) -> Result<Self, ClientError> {
         let builder = || {
             reqwest::Client::builder()
                 .connect_timeout(connect)
                 .pool_idle_timeout(POOL_IDLE)
+                .pool_max_idle_per_host(idle_max)
                 .tcp_keepalive(Duration::from_secs(30))
                 .tcp_nodelay(true)
                 .redirect(reqwest::redirect::Policy::none())
@@ -91,21 +106,59 @@ impl Client {
         provider: &Arc<Provider>,
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
-        let http = if is_on_this_machine(&encoded.url) { &self.near } else { &self.far };
+        let http = self.to(&encoded.url);
         let mut request =
             http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
-        match &provider.credential {
-            Credential::Key(key) => request = request.header(AUTHORIZATION, bearer(key)?),
-            Credential::NotNeeded | Credential::Unset { .. } => {}
+        if let Some(key) = authorization(provider)? {
+            request = request.header(AUTHORIZATION, key);
         }
-        match request.send().await {
-            Ok(inner) => Ok(Response { inner, provider: Arc::clone(provider) }),
-            Err(error) if error.is_timeout() && error.is_connect() => {
-                Err(ClientError::ConnectTimeout)
+        let inner = request.send().await.map_err(unanswered)?;
+        Ok(Response { inner, provider: Arc::clone(provider) })
+    }
+
+    /// Asks for a page. It sets no limit of time.
+    ///
+    /// # Errors
+    /// When there is no response, or not all of the body that was asked for. Every status is a response.
+    pub async fn get(&self, page: Page<'_>) -> Result<Got, ClientError> {
+        let url = page.url();
+        let http = self.to(&url);
+        let (request, bytes_max) = match page {
+            Page::Models(provider) => {
+                let key = authorization(provider)?.map(|key| (AUTHORIZATION, key));
+                (http.get(url).headers(key.into_iter().collect()), 0)
             }
-            Err(error) if error.is_connect() => Err(ClientError::Unreachable(error.without_url())),
-            Err(error) => Err(ClientError::Broken(error.without_url())),
+            Page::Door(_) => (http.head(url), 0),
+            Page::Public { known, bytes_max, .. } => {
+                let known =
+                    [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)];
+                let known = known.into_iter().filter_map(|(name, value)| {
+                    Some((name, HeaderValue::try_from(value.as_deref()?).ok()?))
+                });
+                (http.get(url).headers(known.collect()), bytes_max)
+            }
+        };
+        let mut response = request.send().await.map_err(unanswered)?;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let validators = Validators::of(header(ETAG), header(LAST_MODIFIED));
+        let status = response.status().as_u16();
+        let (mut body, mut is_cut) = (Vec::new(), false);
+        while bytes_max > 0 && !is_cut {
+            let piece = response.chunk().await;
+            let Some(piece) = piece.map_err(|error| ClientError::Broken(error.without_url()))?
+            else {
+                break;
+            };
+            let room = bytes_max.saturating_sub(body.len());
+            is_cut = piece.len() > room;
+            body.extend(piece.iter().take(room));
         }
+        Ok(Got { status, validators, body, is_cut })
+    }
+
+    /// Who gets to an address.
+    fn to(&self, url: &str) -> &reqwest::Client {
+        if is_on_this_machine(url) { &self.near } else { &self.far }
     }
 }
 
@@ -130,6 +183,23 @@ fn is_on_this_machine(url: &str) -> bool {
     let Some(host) = url.as_ref().and_then(reqwest::Url::host_str) else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn unanswered(error: reqwest::Error) -> ClientError {
+    if error.is_timeout() && error.is_connect() {
+        return ClientError::ConnectTimeout;
+    }
+    if error.is_connect() {
+        return ClientError::Unreachable(error.without_url());
+    }
+    ClientError::Broken(error.without_url())
+}
+
+fn authorization(provider: &Provider) -> Result<Option<HeaderValue>, ClientError> {
+    match &provider.credential {
+        Credential::Key(key) => bearer(key).map(Some),
+        Credential::NotNeeded | Credential::Unset { .. } => Ok(None),
+    }
 }
 
 fn bearer(key: &Secret) -> Result<HeaderValue, ClientError> {

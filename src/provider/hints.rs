@@ -95,7 +95,7 @@ fn reset(limit: &LimitHeaders, header: Headers<'_>, now: Duration) -> Option<Dur
 }
 
 /// A moment as RFC 3339 writes it, such as `2026-11-23T04:21:00Z` or with `+01:00`; parts of a second are left out.
-fn rfc3339(text: &str) -> Option<Duration> {
+pub(super) fn rfc3339(text: &str) -> Option<Duration> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let offset_at = time.find(['Z', 'z', '+', '-'])?;
     let (clock, offset) = time.split_at(offset_at);
@@ -125,7 +125,7 @@ fn rfc3339(text: &str) -> Option<Duration> {
 }
 
 /// Howard Hinnant's `days_from_civil`: https://howardhinnant.github.io/date_algorithms.html.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;
     let year_of_era = year % 400;

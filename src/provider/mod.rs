@@ -6,7 +6,9 @@ mod asker;
 mod client;
 mod error;
 mod hints;
+mod moment;
 mod openai;
+mod page;
 mod scrub;
 mod sse;
 
@@ -14,6 +16,8 @@ pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
 pub use error::ProviderError;
 pub use hints::{Headers, retry_after};
+pub use moment::moment;
+pub use page::{Got, Page, Validators};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;

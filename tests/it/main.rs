@@ -16,3 +16,4 @@ mod sklearn;
 mod support;
 mod surface;
 mod tidy;
+mod watch;

@@ -16,7 +16,7 @@ use super::provider::Provider;
 const WARM_UP: u32 = 20;
 /// Between two failures that are measured the first target answers so many requests well, so that no breaker trips, whether it
 /// counts failures in a row or their share.
-const WELL_BETWEEN: u32 = 4;
+const WELL_BETWEEN: u32 = 6;
 /// Takes more failures in a row than come.
 const PATIENT: Settings = Settings { failures: 10, ..STRICT };
 /// Trips at once and stays so. Nothing hangs here, so that no wait need be short.

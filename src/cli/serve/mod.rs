@@ -9,6 +9,7 @@ mod welcome;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use drain::{Callers, drain};
@@ -21,7 +22,11 @@ use welcome::welcome;
 
 use super::{ConfigArgs, Ran, environment, fetch_env, progress};
 use crate::gateway;
+use crate::health::HealthTable;
 use crate::http::{App, Startup, serve_admin, serve_data};
+
+/// How often what targets are used to is kept.
+const KEEP_PACE_EVERY: Duration = Duration::from_secs(60);
 
 /// Run the gateway.
 #[derive(Debug, clap::Args)]
@@ -80,6 +85,10 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         gateway::load_brain(Arc::clone(&config), &fetch_env(), &mut progress("reading examples"))
     })?;
     let pipeline = gateway::start(brain.embedder, brain.snapshot)?;
+    rules.watch(&pipeline)?;
+    let health = pipeline.health.clone();
+    gateway::recall_pace(&health, &fetch_env());
+    tokio::spawn(keep_pace(health.clone()));
     let app = App::reloadable(pipeline, Arc::clone(&rules).successor());
     let mut signals = Signals::listen()?;
     startup.complete(Arc::clone(&app));
@@ -98,7 +107,18 @@ async fn serve(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     drain(&app, Callers { task, stop }, first, &mut signals).await?;
     // Operators and simulated providers are needed until the last answer is complete.
     end.cancel();
+    gateway::keep_pace(&health, &fetch_env());
     Ok(())
+}
+
+/// Keeps what targets are used to, now and then, because not every end is announced.
+async fn keep_pace(health: HealthTable) {
+    loop {
+        tokio::time::sleep(KEEP_PACE_EVERY).await;
+        let kept = health.clone();
+        let written = tokio::task::spawn_blocking(move || gateway::keep_pace(&kept, &fetch_env()));
+        drop(written.await);
+    }
 }
 
 async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

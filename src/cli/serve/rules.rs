@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::{environment, fetch_env};
 use super::ServeArgs;
 use crate::config::{
     self, Config, ConfigError, Credential, Loaded, Problem, Server, Severity, Sources,
 };
-use crate::gateway;
+use crate::gateway::{self, BuildError};
 use crate::http::{Successor, serve_sandbox};
 use crate::pipeline::Pipeline;
 
@@ -38,6 +39,8 @@ pub(super) struct Rules {
     admin_listen: SocketAddr,
     providers: Providers,
     sources: watch::Sender<Sources>,
+    /// Ends the watching of providers.
+    watching: Mutex<Option<DropGuard>>,
 }
 
 impl Rules {
@@ -65,7 +68,8 @@ impl Rules {
         };
         warn(&loaded);
         let (listen, admin_listen) = (args.listen, args.admin_listen);
-        let rules = Self { path, listen, admin_listen, providers, sources };
+        let watching = Mutex::default();
+        let rules = Self { path, listen, admin_listen, providers, sources, watching };
         if let Some(exposure) = rules.exposure(&loaded.config.server) {
             bail!(exposure);
         }
@@ -85,9 +89,18 @@ impl Rules {
     pub(super) fn successor(self: Arc<Self>) -> Successor {
         Box::new(move |serving: &Pipeline| {
             let config = Arc::new(self.read_again()?);
-            gateway::succeed(serving, config, &fetch_env())
-                .map_err(|error| self.refuse(format!("{:#}", anyhow::Error::from(error))))
+            let next = gateway::succeed(serving, config, &fetch_env())
+                .and_then(|next| self.watch(&next).map(|()| next));
+            next.map_err(|error| self.refuse(format!("{:#}", anyhow::Error::from(error))))
         })
+    }
+
+    /// Looks at providers as the pipeline's configuration says, and no longer as another one said.
+    pub(super) fn watch(&self, pipeline: &Pipeline) -> Result<(), BuildError> {
+        let cancel = CancellationToken::new();
+        gateway::watch(pipeline.snapshot.config(), &pipeline.priors, &cancel)?;
+        *self.watching.lock() = Some(cancel.drop_guard());
+        Ok(())
     }
 
     fn read_again(&self) -> Result<Config, ConfigError> {

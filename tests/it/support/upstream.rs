@@ -20,6 +20,7 @@ const BACKLOG_FILLERS: usize = 16;
 /// One request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
+    pub(crate) method: String,
     pub(crate) path: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
@@ -227,11 +228,12 @@ async fn read_call(stream: &mut TcpStream, arrived: &mut Vec<u8>) -> std::io::Re
     };
     let head = String::from_utf8_lossy(&arrived[..head_end]).into_owned();
     let mut lines = head.lines();
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let mut asked = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (asked.next().unwrap_or_default(), asked.next().unwrap_or_default());
     let fields = lines.filter_map(|line| line.split_once(':'));
     let headers: Vec<(String, String)> =
         fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let mut call = Call { path, headers, body: String::new() };
+    let mut call = Call { method, path, headers, body: String::new() };
     let length: usize = call.header("content-length").map_or(0, |length| length.parse().unwrap());
     let end = head_end + 4 + length;
     while arrived.len() < end {

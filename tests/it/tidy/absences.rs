@@ -124,6 +124,26 @@ fn only_the_walk_calls_providers() {
     assert_none(&elsewhere(&sources, "executor.attempt(", &walk));
 }
 
+#[test]
+fn watching_sends_nothing_but_requests_for_pages() {
+    let sources = program();
+    assert_none(&elsewhere(&sources, "client.get(", &["src/watch/poll.rs"]));
+    assert_none(&senders(&sources, "src/watch/"));
+}
+
+/// What a module would need to send more than a request for a page.
+fn senders(sources: &[Source], place: &str) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with(place)) {
+        for word in words(&source.code) {
+            if ["send", "ask", "post", "encode", "Encoded", "Asker", "Executor"].contains(&word) {
+                violations.push(format!("{}: names `{word}`", source.path));
+            }
+        }
+    }
+    violations
+}
+
 /// A call that does not stand exactly once in each of its places.
 fn elsewhere(sources: &[Source], call: &str, homes: &[&str]) -> Vec<String> {
     let found: Vec<String> = sources
@@ -303,6 +323,9 @@ mod tests {
         check(rule, "src/execute/attempt.rs", "self.client.send(x)", 0);
         check(rule, "src/execute/attempt.rs", "self.client.send(x); self.client.send(y)", 1);
         check(rule, "src/http/chat.rs", "client.send(x)", 1);
+        let watching: Rule = |sources| senders(sources, "src/watch/");
+        check(watching, "src/watch/poll.rs", "client.send(encoded)", 1);
+        check(watching, "src/watch/poll.rs", "client.get(page); sender(x)", 0);
         let committed: Rule = |sources| ways_on(sources, &["src/x.rs"]);
         check(committed, "src/x.rs", "struct Committed { plan: Plan, client: Client }", 2);
         check(committed, "src/x.rs", "struct Committed { planned: ClientError }", 0);
