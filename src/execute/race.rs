@@ -31,6 +31,8 @@ const WHOLE_LATE: [Duration; 3] =
     [Duration::from_secs(5), Duration::from_secs(60), Duration::from_secs(30)];
 /// Whoever may be waited for is waited for so long, however short the deadline.
 const LATE_MIN: Duration = Duration::from_millis(500);
+/// Nobody waits in vain before so long.
+const SILENT_MIN: Duration = Duration::from_millis(500);
 /// Kept back of the time for each target that is left.
 const RESERVED: Duration = Duration::from_secs(3);
 /// Between two looks at whether a late target has been given up by others.
@@ -211,12 +213,16 @@ impl<'a> Race<'a> {
             | Place::Probe
             | Place::Check
             | Place::Degraded
+            | Place::Silent
             | Place::Doubted { .. }
             | Place::Warming => Entry::Regular,
         };
-        let Some(permit) = self.executor.health.admit(&step.target, entry, now) else {
+        let Some(mut permit) = self.executor.health.admit(&step.target, entry, now) else {
             return false;
         };
+        if let Some(usual) = step.usual_p95 {
+            permit.expect_by(now + (usual * LATE).max(SILENT_MIN), now);
+        }
         let late = self.late_after(step);
         let left = u32::try_from(plan.steps.len() - self.next.min(plan.steps.len())).unwrap_or(0);
         let fair = (plan.deadline - now) / (left + 1);

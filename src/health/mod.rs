@@ -7,6 +7,7 @@
 mod breaker;
 mod outcome;
 mod pace;
+mod silence;
 mod table;
 mod verdict;
 mod window;

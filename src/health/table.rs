@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, Entry, Event, Shut, Standing, Ticket};
 use super::outcome::{Events, Outcome};
 use super::pace::{Figures, Memory, Pace, Part, Sample, Size, Tempo};
+use super::silence::Silence;
 use crate::config::{self, Target};
 
 /// Most targets that are remembered. Callers can name any model of a provider, so the number must end somewhere; beyond it a
@@ -44,6 +45,7 @@ struct Board {
 struct Deployment {
     breaker: Breaker,
     pace: Pace,
+    silence: Silence,
 }
 
 /// What is known of a target at one moment.
@@ -105,6 +107,8 @@ pub struct Permit {
     table: HealthTable,
     target: Arc<Target>,
     tickets: Option<Tickets>,
+    /// Names it among those that wait.
+    waits: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +221,8 @@ impl HealthTable {
     #[must_use]
     pub fn admit(&self, target: &Arc<Target>, entry: Entry, now: Instant) -> Option<Permit> {
         let tickets = self.board.lock().admit(target, entry, now)?;
-        Some(Permit { table: self.clone(), target: Arc::clone(target), tickets: Some(tickets) })
+        let (table, target) = (self.clone(), Arc::clone(target));
+        Some(Permit { table, target, tickets: Some(tickets), waits: None })
     }
 
     /// Takes a target out until it is let in again, or the next restart.
@@ -266,7 +271,10 @@ impl Board {
         };
         Known {
             standing: worse(at_large, known.breaker.ask(now)),
-            tempo: known.pace.ask(size, now),
+            tempo: match known.pace.ask(size, now) {
+                Tempo::Usual if known.silence.is_suspicious(now) => Tempo::Silent,
+                tempo => tempo,
+            },
             figures: known.pace.figures(size, now),
             usual_p95: known.pace.usual_p95(size, part),
         }
@@ -325,7 +333,7 @@ impl Board {
                 return None;
             }
             let breaker = Breaker::new(self.limits, self.seeds.u64(..));
-            let new = Deployment { breaker, pace: Pace::default() };
+            let new = Deployment { breaker, pace: Pace::default(), silence: Silence::default() };
             self.deployments.insert(Arc::clone(name), new);
         }
         self.deployments.get_mut(name)
@@ -418,8 +426,16 @@ fn worse(one: Standing, other: Standing) -> Standing {
 }
 
 impl Permit {
+    /// An answer is usually there by then.
+    pub fn expect_by(&mut self, at: Instant, now: Instant) {
+        let mut board = self.table.board.lock();
+        let known = board.deployments.get_mut(&self.target.scopes.deployment);
+        self.waits = known.map(|known| known.silence.wait(at, now));
+    }
+
     /// The first content is here. What was tried to see whether it works, works.
     pub fn began(&mut self, now: Instant) {
+        self.stop_waiting(Some(now));
         let began =
             Events { endpoint: Event::Began, credential: Event::Began, deployment: Event::Began };
         let Some(tickets) = self.tickets else { return };
@@ -441,7 +457,16 @@ impl Permit {
         }
     }
 
+    fn stop_waiting(&mut self, answered: Option<Instant>) {
+        let Some(waits) = self.waits.take() else { return };
+        let mut board = self.table.board.lock();
+        if let Some(known) = board.deployments.get_mut(&self.target.scopes.deployment) {
+            known.silence.end(waits, answered);
+        }
+    }
+
     fn tell(&mut self, outcome: Outcome, now: Instant) {
+        self.stop_waiting((outcome == Outcome::Served).then_some(now));
         let Some(tickets) = self.tickets.take() else { return };
         let (_, news) = self.table.board.lock().tell(&self.target, tickets, outcome.events(), now);
         self.table.changes.notify_waiters();

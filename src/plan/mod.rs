@@ -80,6 +80,8 @@ pub enum Place {
     Check,
     /// Behind those that are well: it is slower than it used to be.
     Degraded,
+    /// Behind them: several requests wait for it much longer than usual.
+    Silent,
     /// Behind them: its provider is in doubt.
     Doubted {
         /// Why.
@@ -104,6 +106,7 @@ impl Place {
             Self::Probe => "probe",
             Self::Check => "check",
             Self::Degraded => "degraded",
+            Self::Silent => "silent",
             Self::Doubted { doubt } => doubt.label(),
             Self::Warming => "warming",
             Self::LastResort => "last_resort",
@@ -124,6 +127,7 @@ impl Place {
             Self::Probe => "it failed lately; this request finds out".to_owned(),
             Self::Check => "it got slow; this request finds out whether it still is".to_owned(),
             Self::Degraded => "slower than it used to be, so behind the others".to_owned(),
+            Self::Silent => "others wait for it in vain, so behind the others".to_owned(),
             Self::Doubted { .. } => "its provider is in doubt, so behind the others".to_owned(),
             Self::Warming => "it is back and warming up, so behind the others".to_owned(),
             Self::LastResort => "it fails, and is tried when all others have failed".to_owned(),
@@ -140,7 +144,7 @@ impl Place {
             | Self::Explored
             | Self::Probe
             | Self::Check => 0,
-            Self::Degraded | Self::Doubted { .. } => 1,
+            Self::Degraded | Self::Silent | Self::Doubted { .. } => 1,
             Self::Warming => 2,
             Self::LastResort => 3,
         }
@@ -275,6 +279,7 @@ fn demoted(known: &Known) -> Option<Place> {
         (Standing::Warming, _) => Some(Place::Warming),
         (_, Tempo::DueForCheck) => Some(Place::Check),
         (_, Tempo::Degraded) => Some(Place::Degraded),
+        (_, Tempo::Silent) => Some(Place::Silent),
         (Standing::Ready | Standing::Shut { .. } | Standing::Disabled, Tempo::Usual) => None,
     }
 }

@@ -99,6 +99,8 @@ pub enum Tempo {
     Degraded,
     /// The same, but it is time to see whether it still is.
     DueForCheck,
+    /// Several requests wait for it much longer than usual, and nobody has had an answer since they began to.
+    Silent,
 }
 
 /// What a target is expected to take.

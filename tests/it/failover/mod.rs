@@ -13,6 +13,7 @@ mod leaks;
 mod limits;
 mod outcomes;
 mod passing;
+mod policy;
 mod relayed;
 mod streamed;
 mod whole;
