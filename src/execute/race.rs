@@ -32,7 +32,7 @@ const WHOLE_LATE: [Duration; 3] =
 /// Whoever may be waited for is waited for so long, however short the deadline.
 const LATE_MIN: Duration = Duration::from_millis(500);
 /// Nobody waits in vain before so long.
-const SILENT_MIN: Duration = Duration::from_millis(500);
+const SILENT_MIN: Duration = Duration::from_millis(300);
 /// Kept back of the time for each target that is left.
 const RESERVED: Duration = Duration::from_secs(3);
 /// Between two looks at whether a late target has been given up by others.
@@ -49,7 +49,9 @@ struct Lane<'a> {
     step: Step,
     permit: Permit,
     started: Instant,
-    /// When another one may be started beside it.
+    /// When to look whether another one should be started beside it.
+    look_at: Instant,
+    /// When one may be, whatever others say of the target.
     hedge_at: Instant,
     /// From when on it is its own fault that it is slow.
     late_at: Instant,
@@ -220,8 +222,9 @@ impl<'a> Race<'a> {
         let Some(mut permit) = self.executor.health.admit(&step.target, entry, now) else {
             return false;
         };
-        if let Some(usual) = step.usual_p95 {
-            permit.expect_by(now + (usual * LATE).max(SILENT_MIN), now);
+        let expected_by = step.usual_p95.map(|usual| now + (usual * LATE).max(SILENT_MIN));
+        if let Some(expected_by) = expected_by {
+            permit.expect_by(expected_by, now);
         }
         let late = self.late_after(step);
         let left = u32::try_from(plan.steps.len() - self.next.min(plan.steps.len())).unwrap_or(0);
@@ -239,7 +242,17 @@ impl<'a> Race<'a> {
         let target = Arc::clone(&step.target);
         let attempt = Box::pin(async move { executor.attempt(&target, call).await });
         let (step, hedge_at, late_at) = (step.clone(), now + hedge_after, now + late);
-        self.lanes.push(Lane { step, permit, started: now, hedge_at, late_at, has_begun, attempt });
+        let look_at = expected_by.map_or(hedge_at, |expected_by| expected_by.min(hedge_at));
+        self.lanes.push(Lane {
+            step,
+            permit,
+            started: now,
+            look_at,
+            hedge_at,
+            late_at,
+            has_begun,
+            attempt,
+        });
         true
     }
 
@@ -273,7 +286,7 @@ impl<'a> Race<'a> {
     fn wake_at(&self) -> Option<Instant> {
         let last = self.lanes.last()?;
         let has_next = self.plan.steps.len() > self.next;
-        (has_next && !last.has_begun.load(Ordering::Relaxed)).then_some(last.hedge_at)
+        (has_next && !last.has_begun.load(Ordering::Relaxed)).then_some(last.look_at)
     }
 
     /// The last attempt is late: another target is asked as well, within the budget, or instead of it, if it has been given up by
@@ -289,11 +302,16 @@ impl<'a> Race<'a> {
             }
             return;
         }
-        let may_hedge = self.plan.policy.hedge && needs.one_text && self.executor.budget.hedge(now);
-        if may_hedge {
+        let may_hedge = self.plan.policy.hedge && needs.one_text;
+        if may_hedge && self.executor.health.is_silent(&lane.step.target, now) {
+            // Others wait in vain as well, so this is no luxury but a failover, and nothing of it is chance.
+            lane.late_at = now;
+            self.start_next();
+        } else if may_hedge && now >= lane.hedge_at && self.executor.budget.hedge(now) {
             self.start_next();
         } else {
-            lane.hedge_at = now + LOOK_EVERY;
+            let later = now + LOOK_EVERY;
+            lane.look_at = if now < lane.hedge_at { later.min(lane.hedge_at) } else { later };
         }
     }
 

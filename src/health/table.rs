@@ -188,6 +188,14 @@ impl HealthTable {
         self.board.lock().standing(target, now)
     }
 
+    /// Whether several requests wait for it in vain.
+    #[must_use]
+    pub fn is_silent(&self, target: &Target, now: Instant) -> bool {
+        let board = self.board.lock();
+        let known = board.deployments.get(&target.scopes.deployment);
+        known.is_some_and(|known| known.silence.is_suspicious(now))
+    }
+
     /// How it stands in pace, for whoever only looks.
     #[must_use]
     pub fn is_degraded(&self, target: &Target, size: Size) -> bool {

@@ -15,6 +15,7 @@ mod outcomes;
 mod passing;
 mod policy;
 mod relayed;
+mod silent;
 mod streamed;
 mod whole;
 
