@@ -5,6 +5,7 @@ mod fetch;
 mod http;
 mod judged;
 mod main_job;
+mod matrix;
 mod openai;
 mod process;
 mod reference;
