@@ -91,11 +91,16 @@ fn broken(outcome: Outcome, error: &ProviderError) -> String {
     } else {
         format!("the provider's answer broke off ({label}): {}", error.message)
     };
-    json!({"error": {
-        "message": message,
-        "type": "upstream_error",
-        "param": null,
-        "code": "stream_interrupted",
-    }})
+    // A chunk for clients that read nothing else, and an error for those that look for one.
+    json!({
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": {}, "finish_reason": "error"}],
+        "error": {
+            "message": message,
+            "type": "upstream_error",
+            "param": null,
+            "code": "stream_interrupted",
+        },
+    })
     .to_string()
 }
