@@ -100,12 +100,12 @@ async fn f42_another_target_answers() {
 
     let mut body = streamed("hi");
     body["stream_options"] = json!({"include_usage": true});
-    let answer = gateway.ask(&body).await;
+    let stream = gateway.ask(&body).await;
     assert_eq!(
-        (answer.said().as_str(), answer.header("x-semroute-target")),
+        (stream.said().as_str(), stream.header("x-semroute-target")),
         ("b answers", "b/model-b")
     );
-    assert!(answer.body.contains(r#""total_tokens":10"#), "{answer:?}");
+    assert!(stream.body.contains(r#""total_tokens":10"#), "{stream:?}");
     assert_eq!(asked(&[&a, &b]), [2, 2]);
 }
 

@@ -84,9 +84,9 @@ async fn f21_an_answer_that_is_cut() {
     seen.is_whole(&all);
     assert_eq!(seen.asked(), [1, 1]);
 
-    let seen = ask((begins(&most), Act::answer("b differs")), &streamed("hi"), by_default).await;
-    seen.is_interrupted(&most);
-    assert_eq!(seen.asked(), [1, 1]);
+    let other = ask((begins(&most), Act::answer("b differs")), &streamed("hi"), by_default).await;
+    other.is_interrupted(&most);
+    assert_eq!(other.asked(), [1, 1]);
 }
 
 /// A stall after 20 words is noticed, given up and mended like a cut, and the gateway lives on.
@@ -276,11 +276,11 @@ async fn f38_a_continuation_that_is_refused() {
     let beginning = json!({"role": "assistant", "content": "one two "});
     assert_eq!(last, [beginning, json!({"role": "user", "content": "hi"})]);
 
-    let answer = seen.gateway.ask(&streamed("hi")).await;
-    let seen = Seen { answer, ..seen };
-    let message = seen.is_interrupted("one two ");
+    let second = seen.gateway.ask(&streamed("hi")).await;
+    let then = Seen { answer: second, ..seen };
+    let message = then.is_interrupted("one two ");
     assert!(!message.contains("prefill"), "{message}");
-    assert_eq!(seen.asked(), [2, 4]);
+    assert_eq!(then.asked(), [2, 4]);
 }
 
 fn last_message(asked: &Value) -> Value {
