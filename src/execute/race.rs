@@ -14,7 +14,7 @@ use super::attempt::{Answer, Call};
 use super::{Attempt, Executor, Failure, NoReply, Reply, stopped};
 use crate::chat::ChatRequest;
 use crate::config::{OnRefusal, Patience, Target};
-use crate::health::{Again, Entry, Next, Outcome, Permit, Phase, Sample, Shut, Standing};
+use crate::health::{Again, Entry, Next, Outcome, Part, Permit, Phase, Sample, Shut, Standing};
 use crate::plan::{Place, Plan, Skip, Step};
 
 /// Longest rate limit that a request waits for instead of going on to the next target, and longest wait for what others find out.
@@ -37,6 +37,8 @@ const SILENT_MIN: Duration = Duration::from_millis(300);
 const RESERVED: Duration = Duration::from_secs(3);
 /// Between two looks at whether a late target has been given up by others.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The first of these looks, where nobody knew what is usual.
+const LOOK_FIRST: Duration = Duration::from_secs(2);
 /// A limit on the first content that knows how slow a target is: so many times its usual p95.
 const GIVE_UP: u32 = 10;
 /// The longest of these limits.
@@ -242,7 +244,7 @@ impl<'a> Race<'a> {
         let target = Arc::clone(&step.target);
         let attempt = Box::pin(async move { executor.attempt(&target, call).await });
         let (step, hedge_at, late_at) = (step.clone(), now + hedge_after, now + late);
-        let look_at = expected_by.map_or(hedge_at, |expected_by| expected_by.min(hedge_at));
+        let look_at = expected_by.unwrap_or(now + LOOK_FIRST).min(hedge_at);
         self.lanes.push(Lane {
             step,
             permit,
@@ -301,6 +303,15 @@ impl<'a> Race<'a> {
                 self.give_up(late, now);
             }
             return;
+        }
+        // What is usual may be known by now, from those who came later and were faster.
+        let part = if self.chat.stream() { Part::First } else { Part::Whole };
+        let usual = self.executor.health.usual_p95(&lane.step.target, self.plan.size, part);
+        if let Some(usual) = usual {
+            let [least, most, _] = if self.chat.stream() { FIRST_LATE } else { WHOLE_LATE };
+            let late = lane.started + (usual * LATE).clamp(least, most);
+            lane.hedge_at = lane.hedge_at.min(late);
+            lane.late_at = lane.late_at.min(late);
         }
         let may_hedge = self.plan.policy.hedge && needs.one_text;
         if may_hedge && self.executor.health.is_silent(&lane.step.target, now) {

@@ -188,6 +188,13 @@ impl HealthTable {
         self.board.lock().standing(target, now)
     }
 
+    /// The 95th percentile of its usual time, as it is known now.
+    #[must_use]
+    pub fn usual_p95(&self, target: &Target, size: Size, part: Part) -> Option<Duration> {
+        let board = self.board.lock();
+        board.deployments.get(&target.scopes.deployment)?.pace.usual_p95(size, part)
+    }
+
     /// Whether several requests wait for it in vain.
     #[must_use]
     pub fn is_silent(&self, target: &Target, now: Instant) -> bool {
