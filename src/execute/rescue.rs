@@ -15,8 +15,8 @@ use super::attempt::{Answer, Call};
 use super::stream::Now;
 use super::{Attempt, Executor};
 use crate::chat::{ChatRequest, Chunk};
-use crate::config::{Commit, OnBreak};
-use crate::health::{Entry, Outcome, Phase, Sample, Size};
+use crate::config::{Commit, OnBreak, OnRefusal};
+use crate::health::{Entry, Next, Outcome, Phase, Sample, Size};
 use crate::plan::{Plan, Step};
 use crate::provider::ProviderError;
 
@@ -31,6 +31,7 @@ pub(super) struct Rescue {
     steps: VecDeque<(Step, Way)>,
     size: Size,
     deadline: Instant,
+    on_refusal: OnRefusal,
     /// What the caller has.
     sent: String,
     /// What the caller has is more than words, or too long.
@@ -88,6 +89,7 @@ impl Executor {
             steps: left.iter().map(|step| (step.clone(), way(step))).collect(),
             size: plan.size,
             deadline: plan.deadline,
+            on_refusal: plan.policy.on_refusal,
             sent: String::new(),
             is_hopeless: false,
             hidden: String::new(),
@@ -213,6 +215,11 @@ impl Rescue {
                 Err(failure) => {
                     self.note(&step, failure.outcome, now, failure.status);
                     permit.record(failure.outcome, Instant::now());
+                    // A refusal is not routed around here either.
+                    if failure.outcome.next() == Next::Refused && self.on_refusal == OnRefusal::Stop
+                    {
+                        return None;
+                    }
                     let would_not =
                         matches!(failure.outcome, Outcome::CallerFault | Outcome::Unsupported);
                     if way == Way::Continue && would_not {

@@ -69,6 +69,18 @@ async fn a_refusal_is_sent_on_only_where_the_tier_says_so() {
 }
 
 #[tokio::test]
+async fn a_refusal_behind_a_broken_answer_is_not_routed_around_either() {
+    let said = json!({"error": {"message": "no", "code": "content_filter"}}).to_string();
+    let a = Upstream::always("a", Act::stream().says("one ").and_reset()).await;
+    let b = Upstream::always("b", Act::status(400, &said)).await;
+    let c = Upstream::always("c", Act::answer("one two")).await;
+    let gateway = Gateway::with(&[&a, &b, &c], set("on_break", json!("rescue"))).await;
+    let answer = gateway.ask(&streamed("hi")).await;
+    assert!(answer.body.contains("stream_interrupted") && !answer.body.contains("[DONE]"));
+    assert_eq!((a.call_count(), b.call_count(), c.call_count()), (1, 1, 0));
+}
+
+#[tokio::test]
 async fn who_cannot_read_a_request_is_not_asked() {
     let (a, b) = (Upstream::start("a").await, Upstream::start("b").await);
     let gateway = Gateway::with(&[&a, &b], |config| {
