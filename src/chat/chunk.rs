@@ -4,29 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-/// Token counts as the provider reports them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens read, cached ones included.
-    pub prompt_tokens: u64,
-    /// Tokens written, reasoning included.
-    pub completion_tokens: u64,
-}
-
-impl Usage {
-    /// Counts that cannot be read are no reason to lose an answer.
-    fn parse(written: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Wire {
-            prompt_tokens: Option<u64>,
-            completion_tokens: Option<u64>,
-        }
-        let wire: Wire = serde_json::from_str(written).ok()?;
-        let (prompt_tokens, completion_tokens) =
-            (wire.prompt_tokens.unwrap_or(0), wire.completion_tokens.unwrap_or(0));
-        Some(Self { prompt_tokens, completion_tokens })
-    }
-}
+use super::answer::Usage;
 
 /// One event of a streamed answer: the provider's JSON, and what the program needs to know of it.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 mod check;
 mod examples;
 mod load;
+mod manner;
 mod node;
 mod outcomes;
 mod policy;
@@ -33,6 +34,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
+pub use manner::{
+    Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner, ToolIds,
+};
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};

@@ -4,6 +4,7 @@
 
 mod asker;
 mod client;
+mod dialect;
 mod error;
 mod hints;
 mod moment;
@@ -14,6 +15,7 @@ mod sse;
 
 pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
+pub use dialect::{Frame, Progress, Unsayable, Written};
 pub use error::ProviderError;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
