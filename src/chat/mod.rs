@@ -7,12 +7,14 @@
 mod answer;
 mod chunk;
 mod conversation;
+mod fields;
 mod follow_up;
 mod language;
 mod losses;
 mod needs;
 mod passage;
 mod prompt;
+mod reading;
 mod request;
 mod split;
 
@@ -22,10 +24,11 @@ pub use conversation::{
     CacheTime, Call, Conversation, Effort, Format, Media, Part, Reasoning, Returned, Sampling,
     Seal, Source, Speaker, Takes, Thinking, Tool, ToolChoice, Turn, Vendor, text_of,
 };
+pub use fields::Fields;
 pub use follow_up::Lean;
 pub use language::{Lang, language_of};
 pub use losses::{Loss, Losses};
 pub use needs::Needs;
 pub use passage::Passage;
 pub use prompt::{Prompt, Reads, Texts, prompt_of};
-pub use request::{BadRequest, ChatRequest, Message, Role, parse};
+pub use request::{BadRequest, ChatRequest, Message, Role, Surface, model, parse};

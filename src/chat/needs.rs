@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::conversation::{Conversation, Format, Part, Speaker, Takes, Tool};
 use super::request::{Message, Role};
 
 /// Tokens that an answer is taken to have, where the caller sets no limit.
@@ -60,6 +61,52 @@ impl Needs {
     }
 }
 
+impl Needs {
+    pub(super) fn of_conversation(conversation: &Conversation) -> Self {
+        let turns = conversation.turns.iter();
+        let parts = || conversation.turns.iter().flat_map(|turn| &turn.parts);
+        let tools = conversation.tools.iter().map(tokens_of_tool).sum::<u64>();
+        let tokens = turns.map(|turn| tokens_of_parts(&turn.parts) + TURN_TOKENS).sum::<u64>();
+        let sampling = &conversation.sampling;
+        Self {
+            tokens: tokens + tools,
+            answer_tokens: conversation.max_tokens.unwrap_or(ANSWER_TOKENS),
+            is_limited: conversation.max_tokens.is_some(),
+            images: parts().any(|part| matches!(part, Part::Image(_))),
+            tools: !conversation.tools.is_empty(),
+            json_schema: matches!(conversation.format, Format::Schema { .. }),
+            prefill: conversation
+                .turns
+                .last()
+                .is_some_and(|last| last.speaker == Speaker::Assistant),
+            one_text: sampling.choices.is_none_or(|choices| choices == 1)
+                && sampling.logprobs != Some(true),
+        }
+    }
+}
+
+fn tokens_of_parts(parts: &[Part]) -> u64 {
+    let count = |part: &Part| match part {
+        Part::Text(text) | Part::Refusal(text) => tokens_of(text),
+        Part::Reasoning(thought) => tokens_of(&thought.text),
+        Part::Call(call) => tokens_of(&call.name) + tokens_of(&call.arguments),
+        Part::Returned(result) => tokens_of_parts(&result.parts),
+        Part::Other(value) => tokens_of(&value.to_string()),
+        Part::Image(_) | Part::Audio(_) | Part::File(_) | Part::CachePoint(_) => 0,
+    };
+    parts.iter().map(count).sum()
+}
+
+fn tokens_of_tool(tool: &Tool) -> u64 {
+    let takes = match &tool.takes {
+        Takes::Object { schema, .. } => schema.as_ref().map(ToString::to_string),
+        Takes::Text(format) => format.as_ref().map(ToString::to_string),
+        Takes::Hosted(whole) => Some(whole.to_string()),
+    };
+    let texts = [Some(&tool.name), tool.description.as_ref(), takes.as_ref()];
+    texts.into_iter().flatten().map(|text| tokens_of(text)).sum()
+}
+
 fn is_schema(written: &str) -> bool {
     #[derive(Deserialize)]
     struct Format<'a> {
@@ -83,7 +130,7 @@ fn tokens_of(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::parse;
+    use crate::chat::{Surface, parse};
 
     fn needs(fields: &str) -> Needs {
         let body = format!(r#"{{"model":"auto",{fields}}}"#);
@@ -110,7 +157,8 @@ mod tests {
         let body = r#"{"model":"auto","messages":[{"role":"user","content":"x"} ]}"#;
         let chat = parse(body.as_bytes()).expect("a good body");
         let longer = chat.with_beginning("a \"b\"").expect("an array of messages");
-        let fields: Vec<(&str, &str)> = longer.fields().collect();
+        let fields = longer.written(Surface::Chat).expect("still chat");
+        let fields: Vec<(&str, &str)> = fields.iter().collect();
         let expected =
             r#"[{"role":"user","content":"x"} ,{"role":"assistant","content":"a \"b\""}]"#;
         assert_eq!(fields[1], ("messages", expected));

@@ -1,27 +1,22 @@
 //! A chat body, checked: the fields the program acts on are typed, all others are kept as they were written.
 
-use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::conversation::{Conversation, Part, Speaker, Turn};
+use super::fields::Fields;
 use super::needs::Needs;
+use super::reading;
 
-/// Deepest nesting of arrays and objects; deeper bodies have only ever been attacks.
-const DEPTH_MAX: usize = 128;
 /// Most messages of one conversation.
 const MESSAGES_MAX: usize = 10_000;
 /// Longest name in `model`, in bytes.
 const MODEL_BYTES_MAX: usize = 256;
-/// Most fields on the top level of a body.
-const FIELDS_MAX: usize = 256;
-/// Fields with which other gateways let a caller choose where a request goes; here only the configuration does.
-const FORBIDDEN: [&str; 5] =
-    ["api_base", "base_url", "api_key", "fallbacks", "custom_llm_provider"];
-
 /// What is wrong with a body, in the terms of OpenAI's error object.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 #[error("{message}")]
 pub struct BadRequest {
     /// For the caller to read.
@@ -32,18 +27,72 @@ pub struct BadRequest {
     pub code: &'static str,
 }
 
-/// A chat body that may be sent on.
+/// What a caller speaks, and is answered in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// OpenAI's chat completions.
+    Chat,
+    /// Anthropic's messages.
+    Messages,
+    /// OpenAI's responses.
+    Responses,
+    /// OpenAI's completions, of before there were chats.
+    Completions,
+}
+
+/// A request that may be sent on.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
+    surface: Surface,
     model: String,
     messages: Vec<Message>,
     stream: bool,
     wants_usage: bool,
     needs: Needs,
-    fields: Fields,
+    /// As the caller wrote it; nothing where something was added to the conversation since.
+    fields: Option<Fields>,
+    /// As every dialect can say it; read when it is first wanted.
+    conversation: OnceLock<Result<Arc<Conversation>, BadRequest>>,
 }
 
 impl ChatRequest {
+    /// A request that was read from another surface than chat.
+    #[must_use]
+    pub fn new(
+        surface: Surface,
+        (model, fields): (String, Fields),
+        conversation: Conversation,
+    ) -> Self {
+        Self {
+            surface,
+            model,
+            messages: conversation.turns.iter().map(Message::of).collect(),
+            stream: conversation.stream,
+            wants_usage: true,
+            needs: Needs::of_conversation(&conversation),
+            fields: Some(fields),
+            conversation: OnceLock::from(Ok(Arc::new(conversation))),
+        }
+    }
+
+    /// What the caller speaks.
+    #[must_use]
+    pub fn surface(&self) -> Surface {
+        self.surface
+    }
+
+    /// The request as every dialect can say it.
+    ///
+    /// # Errors
+    /// When something in it is not what its surface allows.
+    pub fn conversation(&self) -> Result<&Arc<Conversation>, &BadRequest> {
+        let read = || {
+            let fields = self.fields.iter().flat_map(Fields::iter);
+            reading::conversation(fields.filter(|(_, value)| *value != "null")).map(Arc::new)
+        };
+        self.conversation.get_or_init(read).as_ref()
+    }
+
     /// What the caller wrote as `model`.
     #[must_use]
     pub fn model(&self) -> &str {
@@ -78,24 +127,28 @@ impl ChatRequest {
     #[must_use]
     pub fn with_beginning(&self, beginning: &str) -> Option<Self> {
         let mut longer = self.clone();
-        let written = longer.fields.0.iter_mut().find(|(name, _)| name == "messages");
-        let (_, messages) = written?;
-        let others = messages.get().trim_end().strip_suffix(']')?;
-        let said = serde_json::Value::from(beginning);
-        let whole = format!(r#"{others},{{"role":"assistant","content":{said}}}]"#);
-        *messages = RawValue::from_string(whole).ok()?;
-        longer.messages.push(Message {
-            role: Role::Assistant,
-            text: beginning.to_owned(),
-            has_image: false,
-        });
+        let said = || Turn::new(Speaker::Assistant, vec![Part::Text(beginning.to_owned())]);
+        let mut conversation = self.conversation().ok()?.as_ref().clone();
+        conversation.turns.push(said());
+        longer.fields = self.fields.as_ref().filter(|_| self.surface == Surface::Chat).cloned();
+        if let Some(fields) = &mut longer.fields {
+            let (_, messages) = fields.0.iter_mut().find(|(name, _)| name == "messages")?;
+            let others = messages.get().trim_end().strip_suffix(']')?;
+            let text = serde_json::Value::from(beginning);
+            let whole = format!(r#"{others},{{"role":"assistant","content":{text}}}]"#);
+            *messages = RawValue::from_string(whole).ok()?;
+        }
+        longer.conversation = OnceLock::from(Ok(Arc::new(conversation)));
+        longer.messages.push(Message::of(&said()));
         longer.needs.prefill = true;
         Some(longer)
     }
 
-    /// Every top-level field in the caller's order, as the JSON text the caller wrote.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.0.iter().map(|(name, value)| (name.as_str(), value.get()))
+    /// Every top-level field in the caller's order, as the JSON text the caller wrote; nothing where it was not this surface's, or
+    /// something was added since.
+    #[must_use]
+    pub fn written(&self, surface: Surface) -> Option<&Fields> {
+        self.fields.as_ref().filter(|_| self.surface == surface)
     }
 }
 
@@ -108,6 +161,22 @@ pub struct Message {
     pub text: String,
     /// There is an image among its parts.
     pub has_image: bool,
+}
+
+impl Message {
+    fn of(turn: &Turn) -> Self {
+        let is_result = |part: &Part| matches!(part, Part::Returned(_));
+        let role = match turn.speaker {
+            Speaker::System => Role::System,
+            Speaker::User if turn.parts.iter().any(is_result) && turn.text().is_empty() => {
+                Role::Tool
+            }
+            Speaker::User => Role::User,
+            Speaker::Assistant => Role::Assistant,
+        };
+        let has_image = turn.parts.iter().any(|part| matches!(part, Part::Image(_)));
+        Self { role, text: turn.text(), has_image }
+    }
 }
 
 /// Who speaks.
@@ -132,24 +201,30 @@ pub enum Role {
 /// # Errors
 /// The first thing that is wrong, naming the field.
 pub fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
-    if nesting(body) > DEPTH_MAX {
-        return Err(invalid_json(&format!("nested deeper than {DEPTH_MAX} levels")));
-    }
-    let fields: Fields = serde_json::from_slice(body).map_err(|error| json_error(&error))?;
-    if let Some(name) = FORBIDDEN.iter().find(|name| fields.get(name).is_some()) {
-        let message = format!("`{name}` is not accepted; providers are set by the configuration");
-        return Err(bad(name, "forbidden_parameter", message));
-    }
+    let fields = Fields::read(body)?;
     let model = model(&fields)?;
     let messages = messages(&fields)?;
     let stream = flag(&fields, "stream")?;
     let wants_usage = stream_options(&fields)?;
     check_ranges(&fields)?;
     let needs = Needs::of(&messages, &|name| fields.get(name));
-    Ok(ChatRequest { model, messages, stream, wants_usage, needs, fields })
+    Ok(ChatRequest {
+        surface: Surface::Chat,
+        model,
+        messages,
+        stream,
+        wants_usage,
+        needs,
+        fields: Some(fields),
+        conversation: OnceLock::new(),
+    })
 }
 
-fn model(fields: &Fields) -> Result<String, BadRequest> {
+/// The name in `model`.
+///
+/// # Errors
+/// When it is missing or cannot be a name.
+pub fn model(fields: &Fields) -> Result<String, BadRequest> {
     let missing = || {
         let message = "`model` is missing; write `auto` to let the prompt decide".to_owned();
         bad("model", "missing_required_parameter", message)
@@ -313,86 +388,12 @@ fn typed<'a, T: Deserialize<'a>>(
     })
 }
 
-fn bad(param: &str, code: &'static str, message: String) -> BadRequest {
+pub(super) fn bad(param: &str, code: &'static str, message: String) -> BadRequest {
     BadRequest { message, param: Some(param.to_owned()), code }
-}
-
-fn invalid_json(reason: &str) -> BadRequest {
-    let message = format!("the body is not a JSON object of a chat request: {reason}");
-    BadRequest { message, param: None, code: "invalid_json" }
-}
-
-fn json_error(error: &serde_json::Error) -> BadRequest {
-    let said = error.to_string();
-    match said.strip_prefix(DUPLICATE).and_then(|rest| rest.split('`').next()) {
-        Some(name) => bad(name, "duplicate_field", format!("`{name}` is written twice; keep one")),
-        None => invalid_json(&said),
-    }
 }
 
 fn shorten(text: &str) -> String {
     text.chars().take(40).collect()
-}
-
-/// How deep the brackets outside of strings go. A scan without recursion, so that no body can exhaust the stack.
-fn nesting(body: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
-    for byte in body {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_string = !in_string,
-            (false, b'[' | b'{') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            (true | false, _) => {}
-        }
-    }
-    deepest
-}
-
-/// Top-level fields in order. `null` stands for absent, as in OpenAI's specification.
-#[derive(Debug, Clone)]
-struct Fields(Vec<(String, Box<RawValue>)>);
-
-impl Fields {
-    fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
-        Some(value.get()).filter(|text| *text != "null")
-    }
-}
-
-/// How the error of a repeated field begins; `json_error` finds it again.
-const DUPLICATE: &str = "duplicate field `";
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Fields, A::Error> {
-                let mut fields: Vec<(String, Box<RawValue>)> = Vec::new();
-                while let Some((name, value)) = access.next_entry::<String, Box<RawValue>>()? {
-                    if fields.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom(format!("{DUPLICATE}{name}`")));
-                    }
-                    if fields.len() == FIELDS_MAX {
-                        return Err(A::Error::custom(format!("more than {FIELDS_MAX} fields")));
-                    }
-                    fields.push((name, value));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(FieldsVisitor)
-    }
 }
 
 #[cfg(test)]
@@ -474,7 +475,12 @@ mod tests {
         let texts: Vec<&str> =
             chat.messages().iter().map(|message| message.text.as_str()).collect();
         assert_eq!(texts, ["s", "one\ntwo", ""]);
-        let kept: Vec<(&str, &str)> = chat.fields().filter(|(name, _)| *name == "x_new").collect();
+        let kept: Vec<(&str, &str)> = chat
+            .written(Surface::Chat)
+            .expect("chat")
+            .iter()
+            .filter(|(name, _)| *name == "x_new")
+            .collect();
         assert_eq!(kept, [("x_new", r#"{"a": [1, 2.50]}"#)]);
     }
 }

@@ -10,7 +10,9 @@ use crate::chat::ChatRequest;
 pub(super) fn encode(chat: &ChatRequest, model: &str) -> Bytes {
     let mut body = String::with_capacity(1024);
     let mut asked_for_usage = false;
-    for (name, value) in chat.fields() {
+    for (name, value) in
+        chat.written(crate::chat::Surface::Chat).into_iter().flat_map(crate::chat::Fields::iter)
+    {
         body.push(if body.is_empty() { '{' } else { ',' });
         push_string(&mut body, name);
         body.push(':');
