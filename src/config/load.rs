@@ -10,12 +10,15 @@ use std::path::Path;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::dialects::{self, Dialects};
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::{Config, Outcomes, Price, Sources, check, examples, node, outcomes, prices, shape};
 
 /// The table of outcomes beside a configuration that names none.
 const OUTCOMES: &str = "outcomes.yaml";
+/// The table of dialects beside a configuration that names none.
+const DIALECTS: &str = "dialects.yaml";
 /// The prices beside a configuration that names none.
 const PRICES: &str = "prices.yaml";
 
@@ -135,7 +138,12 @@ fn read_config(
     let prices_line = raw.prices.as_ref().map(|_| root.line_of(&["prices"]));
     let prices_path = folder.join(raw.prices.as_deref().unwrap_or(PRICES));
     let prices = read_prices(&prices_path, prices_line, (env, disk), problems);
-    let around = check::Around { root: &root, read: &read, prices: &prices, sandbox };
+    let dialects_path = folder.join(raw.dialects.as_deref().unwrap_or(DIALECTS));
+    let dialects_line = raw.dialects.as_ref().map(|_| root.line_of(&["dialects"]));
+    // With a table that cannot be read, every provider would be a mistake.
+    let dialects = read_dialects(&dialects_path, dialects_line, (env, disk), problems)?;
+    let (prices, dialects) = (&prices, &dialects);
+    let around = check::Around { root: &root, read: &read, prices, dialects, sandbox };
     let config = check::check(&raw, around, problems);
     // Checked even when the configuration is refused, so that a user sees all mistakes at once.
     let outcomes_path = folder.join(raw.outcomes.as_deref().unwrap_or(OUTCOMES));
@@ -149,24 +157,48 @@ fn read_config(
     Some(config)
 }
 
-/// The table that is named on a line of the configuration, or stands beside it, or else the shipped one.
+/// The same for the table of dialects.
+fn read_dialects(
+    path: &Path,
+    named_on: Option<usize>,
+    (env, disk): (Environment<'_>, &Disk),
+    problems: &mut Problems<'_>,
+) -> Option<Dialects> {
+    let text = read_or_shipped(path, (named_on, "dialects"), (disk, dialects::SHIPPED), problems)?;
+    let mut found = Problems::new(path);
+    let dialects = dialects::check(&text, env, &mut found);
+    problems.found.append(&mut found.found);
+    dialects
+}
+
+/// A file that is named on a line of the configuration, or stands beside it, or else what is part of the program.
+fn read_or_shipped(
+    path: &Path,
+    (named_on, key): (Option<usize>, &str),
+    (disk, shipped): (&Disk, &'static str),
+    problems: &mut Problems<'_>,
+) -> Option<Cow<'static, str>> {
+    match disk.read(path) {
+        Ok(text) => Some(Cow::Owned(text)),
+        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => {
+            Some(Cow::Borrowed(shipped))
+        }
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            problems.error(named_on.unwrap_or_default(), key, message);
+            None
+        }
+    }
+}
+
+/// The table of outcomes.
 fn read_outcomes(
     path: &Path,
     named_on: Option<usize>,
     (env, disk): (Environment<'_>, &Disk),
     problems: &mut Problems<'_>,
 ) -> Option<Outcomes> {
-    let text = match disk.read(path) {
-        Ok(text) => Cow::Owned(text),
-        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => {
-            Cow::Borrowed(outcomes::SHIPPED)
-        }
-        Err(error) => {
-            let message = format!("cannot read `{}`: {error}", path.display());
-            problems.error(named_on.unwrap_or_default(), "outcomes", message);
-            return None;
-        }
-    };
+    let text = read_or_shipped(path, (named_on, "outcomes"), (disk, outcomes::SHIPPED), problems)?;
     let mut found = Problems::new(path);
     let rows = outcomes::check(&text, env, &mut found);
     problems.found.append(&mut found.found);

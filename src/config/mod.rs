@@ -7,6 +7,7 @@
 //! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
 mod check;
+mod dialects;
 mod examples;
 mod load;
 mod manner;
@@ -15,7 +16,10 @@ mod outcomes;
 mod policy;
 mod prices;
 mod problem;
+mod providers;
 mod raw;
+mod raw_dialects;
+mod raw_provider;
 mod raw_watch;
 mod secret;
 mod shape;
@@ -33,9 +37,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use dialects::{FieldRule, Habits, Speech};
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
-    Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner, ToolIds,
+    Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner,
+    ToolIds,
 };
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
@@ -251,19 +257,49 @@ pub struct Breaker {
 pub struct Provider {
     /// Key under `providers`.
     pub name: String,
-    /// What it speaks.
+    /// The wire format that it speaks.
     pub dialect: Dialect,
-    /// Up to and without `/chat/completions`; no trailing slash.
+    /// How it is spoken to.
+    pub speech: Speech,
+    /// Up to what the wire format adds; no trailing slash.
     pub base_url: String,
     /// How it is told who pays.
     pub credential: Credential,
+    /// The region of a signature.
+    pub region: Option<String>,
 }
 
-/// What a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A wire format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dialect {
     /// `POST {base_url}/chat/completions`, as OpenAI and everyone compatible with it.
+    #[default]
     OpenAi,
+    /// `POST {base_url}/responses`.
+    Responses,
+    /// `POST {base_url}/v1/messages`.
+    Anthropic,
+    /// `POST {base_url}/models/{model}:generateContent`.
+    Gemini,
+    /// `POST {base_url}/v2/chat`.
+    Cohere,
+    /// `POST {base_url}/model/{model}/converse`.
+    Bedrock,
+}
+
+impl Dialect {
+    /// As it is written.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
+        }
+    }
 }
 
 /// How a provider is told who pays.
@@ -271,8 +307,19 @@ pub enum Dialect {
 pub enum Credential {
     /// The provider asks for none, such as a model server on the local network.
     NotNeeded,
-    /// Sent as a bearer token.
+    /// Sent in a header.
     Key(Secret),
+    /// Signs each request.
+    Aws {
+        /// Access key id.
+        id: Secret,
+        /// Secret access key.
+        secret: Secret,
+        /// Session token, of temporary keys.
+        session: Option<Secret>,
+    },
+    /// A service account's key, a JSON document, for which short-lived tokens are had.
+    Google(Secret),
     /// The configuration names an environment variable that is not set: the provider is left out of every plan.
     Unset {
         /// The variable to set.
@@ -280,12 +327,51 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// Every secret of it, to be taken out of what providers say.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let all = match self {
+            Self::Key(key) => [Some(key), None, None],
+            Self::Aws { id, secret, session } => [Some(id), Some(secret), session.as_ref()],
+            // The document is long; what providers could repeat of it is no secret.
+            Self::Google(_) | Self::NotNeeded | Self::Unset { .. } => [None, None, None],
+        };
+        all.into_iter().flatten()
+    }
+
+    /// Tells one from another without showing it.
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Key(key) | Self::Aws { id: key, .. } | Self::Google(key) => key.fingerprint(),
+            Self::NotNeeded | Self::Unset { .. } => 0,
+        }
+    }
+}
+
+impl Provider {
+    /// A provider that speaks a wire format as it is.
+    #[must_use]
+    pub fn new(name: &str, dialect: Dialect, base_url: &str, credential: Credential) -> Self {
+        Self {
+            name: name.to_owned(),
+            dialect,
+            speech: Speech::plain(dialect),
+            base_url: base_url.to_owned(),
+            credential,
+            region: None,
+        }
+    }
+}
+
 impl Provider {
     /// Whether requests can be sent to it at all.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         match &self.credential {
-            Credential::NotNeeded | Credential::Key(_) => true,
+            Credential::NotNeeded
+            | Credential::Key(_)
+            | Credential::Aws { .. }
+            | Credential::Google(_) => true,
             Credential::Unset { .. } => false,
         }
     }
@@ -311,6 +397,8 @@ pub struct Target {
     pub model: String,
     /// What it can do.
     pub abilities: Arc<Abilities>,
+    /// How it wants to be spoken to.
+    pub habits: Habits,
     /// What its health is remembered by.
     pub scopes: Scopes,
 }
@@ -331,17 +419,15 @@ impl Target {
     #[must_use]
     pub fn new(provider: Arc<Provider>, model: &str, abilities: Arc<Abilities>) -> Self {
         let id = format!("{}/{model}", provider.name);
-        let key = match &provider.credential {
-            Credential::Key(key) => key.fingerprint(),
-            Credential::NotNeeded | Credential::Unset { .. } => 0,
-        };
+        let key = provider.credential.fingerprint();
         let credential = format!("{} {key:016x} {}", provider.name, provider.endpoint());
         let scopes = Scopes {
             endpoint: provider.endpoint().into(),
             deployment: format!("{credential} {model}").into(),
             credential: credential.into(),
         };
-        Self { id, provider, model: model.to_owned(), abilities, scopes }
+        let habits = provider.speech.habits(model);
+        Self { id, provider, model: model.to_owned(), abilities, habits, scopes }
     }
 }
 
