@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions` and `POST /v1/route`.
+//! What callers ask of models: `POST /v1/chat/completions` and the other surfaces, and `POST /v1/route`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,17 +27,40 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time that a caller may ask for; more is no deadline.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Answers a chat request.
+/// Answers `POST /v1/chat/completions`.
 pub(super) async fn completions(
     State(app): State<Arc<App>>,
     Extension(generation): Extension<Arc<Generation>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    converse(Serving { app, generation, surface: Surface::Chat }, &headers, body).await
+}
+
+/// Answers `POST /v1/responses`.
+pub(super) async fn responses(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    converse(Serving { app, generation, surface: Surface::Responses }, &headers, body).await
+}
+
+/// Answers `POST /v1/completions`.
+pub(super) async fn legacy(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    converse(Serving { app, generation, surface: Surface::Completions }, &headers, body).await
+}
+
+async fn converse(serving: Serving, headers: &HeaderMap, body: Body) -> Response {
     let received = Instant::now();
-    let serving = Serving { app, generation };
     let mut receipt = serving.receipt(received);
-    match answer(&serving, &headers, body, &mut receipt).await {
+    match answer(&serving, headers, body, &mut receipt).await {
         Ok(Answered::Whole(json)) => {
             receipt.timings.first_content = Some(received.elapsed());
             receipt.close(End::Served, Instant::now());
@@ -69,7 +92,7 @@ pub(super) async fn route(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let serving = Serving { app, generation };
+    let serving = Serving { app, generation, surface: Surface::Chat };
     let mut receipt = serving.receipt(Instant::now());
     match explained(&serving, &headers, body, &mut receipt).await {
         Ok(json) => {
@@ -84,6 +107,8 @@ pub(super) async fn route(
 struct Serving {
     app: Arc<App>,
     generation: Arc<Generation>,
+    /// What the caller speaks.
+    surface: Surface,
 }
 
 impl Serving {
@@ -108,7 +133,7 @@ async fn answer(
     }
     let permit = enter(serving)?;
     let body = read_body(serving, headers, body).await?;
-    let incoming = incoming(headers, &body, receipt.received)?;
+    let incoming = incoming(serving, headers, &body, receipt.received)?;
     let (chat, reply) = serving.generation.pipeline.answer(&incoming, receipt).await?;
     match reply {
         Reply::Whole(completion) => {
@@ -132,7 +157,7 @@ async fn explained(
 ) -> Result<String, ApiError> {
     let _permit = enter(serving)?;
     let body = read_body(serving, headers, body).await?;
-    let incoming = incoming(headers, &body, receipt.received)?;
+    let incoming = incoming(serving, headers, &body, receipt.received)?;
     serving.generation.pipeline.explain(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
 }
@@ -153,7 +178,7 @@ fn about(chat: &ChatRequest, receipt: &Receipt) -> About {
 }
 
 /// A place among the requests in flight, or a refusal at once: waiting in line would help nobody.
-fn enter(Serving { app, generation }: &Serving) -> Result<OwnedSemaphorePermit, ApiError> {
+fn enter(Serving { app, generation, .. }: &Serving) -> Result<OwnedSemaphorePermit, ApiError> {
     let limit = generation.server().in_flight_max;
     let taken = Arc::clone(&app.in_flight).try_acquire_owned();
     // The own place is counted too, so that two who come at once cannot both pass as the last one.
@@ -215,6 +240,7 @@ fn too_large(limit: usize) -> ApiError {
 }
 
 fn incoming<'a>(
+    serving: &Serving,
     headers: &'a HeaderMap,
     body: &'a [u8],
     received: Instant,
@@ -231,7 +257,7 @@ fn incoming<'a>(
             Ok(milliseconds) => Some(Duration::from_millis(milliseconds).min(TIMEOUT_MAX)),
         },
     };
-    let (surface, tier) = (Surface::Chat, text("x-semroute-tier")?);
+    let (surface, tier) = (serving.surface, text("x-semroute-tier")?);
     Ok(Incoming { surface, body, tier, timeout, received })
 }
 

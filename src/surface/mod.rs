@@ -3,6 +3,11 @@
 //! Each surface knows only the neutral types. What a provider wrote in the caller's own dialect passes through untouched.
 
 pub mod chat;
+pub mod completions;
+mod fault;
+pub mod responses;
+
+pub use fault::{Fault, fault};
 
 use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Surface, Whole};
 
@@ -11,8 +16,11 @@ use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Surface, 
 /// # Errors
 /// The first thing that is wrong, naming the field.
 pub fn parse(surface: Surface, body: &[u8]) -> Result<ChatRequest, BadRequest> {
-    let _only = surface;
-    crate::chat::parse(body)
+    match surface {
+        Surface::Chat | Surface::Messages => crate::chat::parse(body),
+        Surface::Responses => responses::parse(body),
+        Surface::Completions => completions::parse(body),
+    }
 }
 
 /// What a surface needs to know beside the answer itself.
@@ -31,13 +39,21 @@ pub struct About {
 pub enum Writer {
     /// OpenAI's chat completions.
     Chat(chat::Writer),
+    /// OpenAI's responses.
+    Responses(Box<responses::Writer>),
+    /// OpenAI's completions.
+    Completions(completions::Writer),
 }
 
 impl Writer {
     /// A writer for the answer to a request.
     #[must_use]
     pub fn new(chat: &ChatRequest, about: About) -> Self {
-        Self::Chat(chat::Writer::new(about, chat))
+        match chat.surface() {
+            Surface::Chat | Surface::Messages => Self::Chat(chat::Writer::new(about, chat)),
+            Surface::Responses => Self::Responses(Box::new(responses::Writer::new(about, chat))),
+            Surface::Completions => Self::Completions(completions::Writer::new(about, chat)),
+        }
     }
 
     /// Adds a piece to what is sent next; nothing is added where a piece is none of the caller's business.
@@ -45,6 +61,11 @@ impl Writer {
         match (self, &chunk.carried) {
             (Self::Chat(writer), Carried::Written(json)) => writer.pass(chunk, json, out),
             (Self::Chat(writer), Carried::Events(events)) => writer.events(events, out),
+            (Self::Responses(writer), Carried::Written(json)) => writer.pass(json, out),
+            (Self::Responses(writer), Carried::Events(events)) => writer.events(events, out),
+            // No provider speaks this surface's dialect.
+            (Self::Completions(_), Carried::Written(_)) => {}
+            (Self::Completions(writer), Carried::Events(events)) => writer.events(events, out),
         }
     }
 
@@ -52,6 +73,8 @@ impl Writer {
     pub fn end(&mut self, out: &mut String) {
         match self {
             Self::Chat(writer) => writer.end(out),
+            Self::Responses(writer) => writer.end(out),
+            Self::Completions(writer) => writer.end(out),
         }
     }
 
@@ -59,6 +82,8 @@ impl Writer {
     pub fn broken(&mut self, message: &str, out: &mut String) {
         match self {
             Self::Chat(writer) => writer.broken(message, out),
+            Self::Responses(writer) => writer.broken(message, out),
+            Self::Completions(writer) => writer.broken(message, out),
         }
     }
 }
@@ -66,9 +91,14 @@ impl Writer {
 /// Writes a whole answer in the caller's dialect.
 #[must_use]
 pub fn whole(chat: &ChatRequest, completion: Completion, about: &About) -> String {
-    let _surface = chat.surface();
-    match completion.body {
-        Whole::Written(json) => json,
-        Whole::Answer(answer) => chat::whole(&answer, about).to_string(),
-    }
+    let answer = match completion.body {
+        Whole::Written(json) => return json,
+        Whole::Answer(answer) => answer,
+    };
+    let written = match chat.surface() {
+        Surface::Chat | Surface::Messages => chat::whole(&answer, about),
+        Surface::Responses => responses::whole(chat, &answer, about),
+        Surface::Completions => completions::whole(&answer, about),
+    };
+    written.to_string()
 }
