@@ -27,8 +27,10 @@ pub enum ThinkingManner {
     Effort,
     /// By a number of tokens.
     Budget,
-    /// By a switch: on or off.
+    /// By a switch, `enable_thinking`.
     Switch,
+    /// By a word for the effort; not to think is another field, `thinking`.
+    Disabled,
     /// Not at all.
     None,
 }
@@ -99,4 +101,6 @@ pub enum PrefillManner {
     Plain,
     /// The model goes on with it if it is marked `prefix: true`.
     Marked,
+    /// It is refused: the model has to be asked to go on.
+    Refused,
 }

@@ -2,6 +2,7 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
+pub mod anthropic;
 mod asker;
 mod client;
 mod dialect;
@@ -15,7 +16,7 @@ mod sse;
 
 pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
-pub use dialect::{Frame, Progress, Unsayable, Written};
+pub use dialect::{Frame, Progress, Recipient, Unsayable, Written};
 pub use error::ProviderError;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
