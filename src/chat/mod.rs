@@ -5,6 +5,7 @@
 //! which every dialect can be written, and answers come back as [`Event`]s.
 
 mod answer;
+pub mod base64;
 mod chunk;
 mod conversation;
 mod fields;

@@ -126,4 +126,6 @@ pub enum PrefillManner {
     Plain,
     /// The model goes on with it if it is marked `prefix: true`.
     Marked,
+    /// It is refused: the model has to be asked to go on.
+    Refused,
 }

@@ -2,6 +2,7 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
+pub mod anthropic;
 mod asker;
 mod body;
 mod client;
