@@ -42,6 +42,8 @@ pub struct Incoming<'a> {
     pub surface: Surface,
     /// JSON, as far as the caller is honest.
     pub body: &'a [u8],
+    /// Headers that a provider of the caller's own dialect should see.
+    pub headers: Vec<(&'static str, String)>,
     /// `x-semroute-tier`.
     pub tier: Option<&'a str>,
     /// `x-semroute-timeout-ms`, checked.
@@ -109,6 +111,7 @@ impl Pipeline {
         receipt: &mut Receipt,
     ) -> Result<(ChatRequest, Plan), Refusal> {
         let chat = surface::parse(incoming.surface, incoming.body)?;
+        let chat = chat.with_headers(incoming.headers.clone());
         receipt.model = Some(chat.model().to_owned());
         receipt.stream = chat.stream();
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;

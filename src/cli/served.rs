@@ -58,7 +58,8 @@ impl Served {
         let received = Instant::now();
         let mut receipt = Receipt::open(Arc::clone(&self.pipeline.snapshot), received);
         let (surface, body) = (Surface::Chat, body.as_bytes());
-        let incoming = Incoming { surface, body, tier: None, timeout: None, received };
+        let incoming =
+            Incoming { surface, body, headers: Vec::new(), tier: None, timeout: None, received };
         self.runtime.block_on(self.pipeline.explain(&incoming, &mut receipt))?;
         receipt.close(End::Served, Instant::now());
         Ok(receipt)

@@ -135,6 +135,7 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
         (ClientError::Idle, _) => Outcome::TimedOut(Phase::Idle),
         (ClientError::TooLong { .. } | ClientError::NotText, _) => Outcome::BadReply,
         (ClientError::BadKey, _) => Outcome::CredentialRefused,
+        (ClientError::BadHeader, _) => Outcome::Unsupported,
         (ClientError::Unreachable(_) | ClientError::Setup(_), _) => Outcome::Unreachable,
         (ClientError::Broken(_), None) => Outcome::Reset,
         (ClientError::Broken(_), Some(_)) => Outcome::CutOff,

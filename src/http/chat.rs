@@ -258,7 +258,23 @@ fn incoming<'a>(
         },
     };
     let (surface, tier) = (serving.surface, text("x-semroute-tier")?);
-    Ok(Incoming { surface, body, tier, timeout, received })
+    let headers = passed_on(surface, headers);
+    Ok(Incoming { surface, body, headers, tier, timeout, received })
+}
+
+/// What a provider of the caller's own dialect should see: versions and betas of its interface.
+fn passed_on(surface: Surface, headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let names: &[&'static str] = match surface {
+        Surface::Messages => &["anthropic-version", "anthropic-beta"],
+        Surface::Chat | Surface::Responses | Surface::Completions => &[],
+    };
+    let said = names.iter().filter_map(|name| {
+        // A list may be spread over several lines (RFC 9110 section 5.3).
+        let values = headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
+        let joined = values.collect::<Vec<&str>>().join(",");
+        (!joined.is_empty()).then_some((*name, joined))
+    });
+    said.collect()
 }
 
 fn bad_header(name: &str, reason: &str) -> ApiError {

@@ -18,6 +18,12 @@ impl<'a> Body<'a> {
         Self(fields.map(|(name, text)| (Cow::Borrowed(name), Cow::Borrowed(text))).collect())
     }
 
+    /// Fields that were written here.
+    pub(super) fn of(fields: serde_json::Map<String, Value>) -> Self {
+        let owned = |(name, value): (String, Value)| (name.into(), value.to_string().into());
+        Self(fields.into_iter().map(owned).collect())
+    }
+
     /// The text of a field.
     #[must_use]
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED,
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED,
 };
 use thiserror::Error;
 
@@ -60,6 +60,9 @@ pub enum ClientError {
     /// The body is not UTF-8.
     #[error("the answer is not text")]
     NotText,
+    /// A header of the table of dialects, or of the caller, is none.
+    #[error("a header for the provider is none")]
+    BadHeader,
     /// The key holds bytes that no header may carry.
     #[error("the provider's key holds characters that no header may carry")]
     BadKey,
@@ -110,9 +113,15 @@ impl Client {
         let http = self.to(&encoded.url);
         let mut request =
             http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
-        for (name, value) in &provider.speech.headers {
-            request = request.header(name, value);
+        let mut headers = HeaderMap::new();
+        let usual = provider.speech.headers.iter().map(|(name, value)| (name.as_str(), value));
+        let own = encoded.headers.iter().map(|(name, value)| (*name, value));
+        for (name, value) in usual.chain(own) {
+            let name = HeaderName::try_from(name).map_err(|_invalid| ClientError::BadHeader)?;
+            let value = HeaderValue::try_from(value).map_err(|_invalid| ClientError::BadHeader)?;
+            headers.insert(name, value);
         }
+        request = request.headers(headers);
         if let Some((name, key)) = credential(provider)? {
             request = request.header(name, key);
         }

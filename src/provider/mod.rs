@@ -2,7 +2,7 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
-pub mod anthropic;
+mod anthropic;
 mod asker;
 mod body;
 mod client;
@@ -13,6 +13,7 @@ mod moment;
 mod openai;
 mod page;
 mod reader;
+mod responses;
 mod scrub;
 mod sse;
 
@@ -27,10 +28,11 @@ pub use reader::{Heard, Reader};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use body::Body;
 
-use crate::chat::{ChatRequest, Losses, Surface};
+use crate::chat::{ChatRequest, Conversation, Losses, Surface};
 use crate::config::{Dialect, Habits, Target};
 
 /// A request as one provider wants it.
@@ -38,6 +40,8 @@ use crate::config::{Dialect, Habits, Target};
 pub struct Encoded {
     /// Where it goes.
     pub url: String,
+    /// Beside those that every request to the provider has.
+    pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Bytes,
 }
@@ -72,13 +76,20 @@ pub fn prepare(
     (learned, passage): (&Habits, Passage),
 ) -> Result<Prepared, Unsayable> {
     let mut losses = Losses::default();
+    let to = Recipient::from(target);
     let mut body = match target.provider.dialect {
         Dialect::OpenAi => openai::encode(chat, target, &mut losses)?,
-        Dialect::Responses
-        | Dialect::Anthropic
-        | Dialect::Gemini
-        | Dialect::Cohere
-        | Dialect::Bedrock => return Err(unspoken(target.provider.dialect)),
+        Dialect::Responses => match native(chat, Surface::Responses, target) {
+            Some(body) => body,
+            None => written(responses::write(conversation(chat)?, &to), &mut losses),
+        },
+        Dialect::Anthropic => match native(chat, Surface::Messages, target) {
+            Some(body) => body,
+            None => written(anthropic::write(conversation(chat)?, &to)?, &mut losses),
+        },
+        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => {
+            return Err(unspoken(target.provider.dialect));
+        }
     };
     body.obey(&target.habits, &mut losses);
     body.obey(learned, &mut losses);
@@ -89,8 +100,29 @@ pub fn prepare(
     };
     let surface = Some(chat.surface()).filter(|surface| may_pass(*surface));
     let reader = Reader::new(target.provider.dialect, surface);
-    let encoded = Encoded { url: url(target), body: Body::into_bytes(body) };
+    let headers = chat.headers().to_vec();
+    let encoded = Encoded { url: url(target), headers, body: Body::into_bytes(body) };
     Ok(Prepared { encoded, reader, losses })
+}
+
+/// What the caller wrote in the target's own dialect, for another model.
+fn native<'a>(chat: &'a ChatRequest, surface: Surface, target: &Target) -> Option<Body<'a>> {
+    let mut body = Body::written(chat.written(surface)?.iter());
+    body.set("model", &Value::from(target.model.as_str()));
+    if surface == Surface::Responses {
+        // Another provider could not go on with what this one keeps.
+        body.set("store", &Value::Bool(false));
+    }
+    Some(body)
+}
+
+fn conversation(chat: &ChatRequest) -> Result<&Conversation, Unsayable> {
+    chat.conversation().map(AsRef::as_ref).map_err(Unsayable::from)
+}
+
+fn written(written: Written, losses: &mut Losses) -> Body<'static> {
+    written.losses.iter().for_each(|(param, loss)| losses.add(param, loss));
+    Body::of(written.body)
 }
 
 /// Where a request goes.
@@ -99,7 +131,13 @@ fn url(target: &Target) -> String {
     if let Some(path) = &target.provider.speech.path {
         return format!("{base}{}", path.replace("{model}", &in_path(&target.model)));
     }
-    format!("{base}/chat/completions")
+    match target.provider.dialect {
+        Dialect::OpenAi => format!("{base}/chat/completions"),
+        Dialect::Responses => format!("{base}/responses"),
+        // Base addresses are written with and without the version.
+        Dialect::Anthropic => format!("{}/v1/messages", base.trim_end_matches("/v1")),
+        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => base.clone(),
+    }
 }
 
 fn unspoken(dialect: Dialect) -> Unsayable {

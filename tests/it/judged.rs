@@ -84,6 +84,7 @@ fn tier(messages: &Value) -> String {
     let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
     let incoming = Incoming {
         surface: Surface::Chat,
+        headers: Vec::new(),
         body: body.as_bytes(),
         tier: None,
         timeout: None,

@@ -42,7 +42,10 @@ impl Draft<'_> {
 ///
 /// # Errors
 /// When nothing is left to be said.
-pub fn write(conversation: &Conversation, to: &Recipient<'_>) -> Result<Written, Unsayable> {
+pub(in crate::provider) fn write(
+    conversation: &Conversation,
+    to: &Recipient<'_>,
+) -> Result<Written, Unsayable> {
     let mut draft =
         Draft { to: *to, body: Map::new(), system: Vec::new(), losses: Losses::default() };
     draft.set("model", json!(to.model));
