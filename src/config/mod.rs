@@ -6,8 +6,13 @@
 //!
 //! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
+mod abilities;
+mod catalog;
 mod check;
+mod date;
 mod examples;
+mod known;
+mod listed;
 mod load;
 mod manner;
 mod node;
@@ -15,6 +20,7 @@ mod outcomes;
 mod policy;
 mod prices;
 mod problem;
+mod rate;
 mod raw;
 mod raw_watch;
 mod secret;
@@ -33,6 +39,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use abilities::{Abilities, Effort, Modality, Sampling};
+pub use catalog::{Catalog, CatalogRow, is_like};
+pub use date::Date;
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
     Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner, ToolIds,
@@ -40,9 +49,10 @@ pub use manner::{
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
-pub use policy::{Abilities, Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
-pub use prices::Price;
+pub use policy::{Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
+pub use prices::{LongPrice, PartialPrice, Price};
 pub use problem::{Problem, Severity};
+pub use rate::Rate;
 pub use secret::Secret;
 pub use sources::Sources;
 pub use watched::{FeedKind, HealthCheck, Probe, ProbeKind, StatusFeed, Watched};
@@ -64,8 +74,10 @@ pub struct Config {
     pub timers: Timers,
     /// When a target is set aside.
     pub breaker: Breaker,
-    /// What targets can do, by `<provider>/<model>`.
+    /// What targets of which the user says something can do, by `<provider>/<model>`.
     pub models: BTreeMap<String, Arc<Abilities>>,
+    /// What is known of all others.
+    pub catalog: Catalog,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
     /// What is asked about providers beside real traffic.
@@ -405,7 +417,8 @@ impl Config {
     /// A model that a caller names, whether a tier lists it or not.
     #[must_use]
     pub fn target(&self, provider: &Arc<Provider>, model: &str) -> Target {
-        let abilities = self.models.get(&format!("{}/{model}", provider.name));
-        Target::new(Arc::clone(provider), model, abilities.cloned().unwrap_or_default())
+        let said = self.models.get(&format!("{}/{model}", provider.name));
+        let known = || known::of(&self.catalog, &provider.name, model);
+        Target::new(Arc::clone(provider), model, said.cloned().unwrap_or_else(known))
     }
 }
