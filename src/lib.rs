@@ -21,6 +21,7 @@ pub mod watch;
 pub mod config;
 pub mod gateway;
 mod kept;
+pub mod price;
 pub mod simd;
 pub mod tune;
 

@@ -1,6 +1,7 @@
 //! What is known of models before anybody says anything: `catalog.yaml`, by their names.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::abilities::ordered;
 use super::listed::{check_version, read};
 use super::problem::{Problems, join};
-use super::{Abilities, Date, Effort, Environment, Modality, PartialPrice, Sampling};
+use super::{Abilities, ConfigError, Date, Effort, Environment, Modality, PartialPrice, Sampling};
 
 /// The catalogue of a gateway without a file.
 pub(super) const SHIPPED: &str = include_str!("../../rules/catalog.yaml");
@@ -176,11 +177,24 @@ fn checked(
 }
 
 impl Catalog {
-    /// The shipped one.
+    /// From the text of a file.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut problems = Problems::new(path);
+        let catalog = check(text, &|_| None, &mut problems);
+        if problems.found.is_empty() {
+            Ok(catalog)
+        } else {
+            Err(ConfigError { problems: problems.found })
+        }
+    }
+
+    /// Whether a row has this name, exactly.
     #[must_use]
-    pub fn shipped() -> Self {
-        let mut problems = Problems::new(std::path::Path::new("catalog.yaml"));
-        check(SHIPPED, &|_| None, &mut problems)
+    pub fn has(&self, name: &str) -> bool {
+        self.exact.contains_key(name)
     }
 
     /// Every row, in file order.
@@ -262,8 +276,6 @@ pub fn is_like(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn parse(text: &str) -> (Catalog, Vec<String>) {
