@@ -1,5 +1,5 @@
-//! What lists say, against what the catalogue says: prices and last days are brought up to date, abilities only filled in
-//! where nobody has looked yet.
+//! What lists say, against what the catalogue says: prices are brought up to date, everything else is only filled in where
+//! nobody has looked yet. Lists know prices; of windows and last days they often know less than the makers' own pages.
 
 use super::fact::{self, Fact, parts};
 use super::offer::{List, Offer, Shape};
@@ -103,11 +103,6 @@ fn known_row(row: &CatalogRow, offer: &Offer, source: &str) -> Option<Change> {
         );
         change.facts.push(Fact { key: "price", value: fact::price(&new_price) });
     }
-    if let Some(day) = offer.deprecated.filter(|said| Some(*said) != can.deprecated) {
-        let old = can.deprecated.map(|known| known.to_string());
-        change.fields.push(FieldChange { key: "deprecated", old, new: day.to_string() });
-        change.facts.push(Fact { key: "deprecated", value: day.to_string() });
-    }
     for fact in unknown(can, offer) {
         change.fields.push(FieldChange { key: fact.key, old: None, new: fact.value.clone() });
         change.facts.push(fact);
@@ -120,6 +115,7 @@ fn unknown(can: &Abilities, offer: &Offer) -> Vec<Fact> {
     let reads = [can.images, can.audio, can.files];
     let input = offer.input.as_deref().filter(|_| reads.iter().all(Option::is_none));
     let output = offer.output.as_deref().filter(|_| can.output.is_none());
+    let last_day = offer.deprecated.filter(|_| can.deprecated.is_none());
     let number = |known: Option<u64>, said: Option<u64>| {
         said.filter(|_| known.is_none()).map(|tokens| tokens.to_string())
     };
@@ -134,6 +130,7 @@ fn unknown(can: &Abilities, offer: &Offer) -> Vec<Fact> {
         ("tools", truth(can.tools, offer.tools)),
         ("parallel_tools", truth(can.parallel_tools, offer.parallel_tools)),
         ("json_schema", truth(can.json_schema, offer.json_schema)),
+        ("deprecated", last_day.map(|day| day.to_string())),
     ];
     rows.into_iter().filter_map(|(key, value)| Some(Fact { key, value: value? })).collect()
 }
@@ -180,7 +177,6 @@ fn new_row(offer: &Offer, source: &str) -> Change {
     if offer.price.complete().is_some() {
         facts.push(Fact { key: "price", value: fact::price(&offer.price) });
     }
-    facts.extend(offer.deprecated.map(|day| Fact { key: "deprecated", value: day.to_string() }));
     let fields = facts.iter();
     let fields =
         fields.map(|fact| FieldChange { key: fact.key, old: None, new: fact.value.clone() });

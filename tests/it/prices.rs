@@ -96,10 +96,10 @@ async fn lists_change_what_they_contradict_and_nothing_else() {
     let new_big = format!(
         "    price: {{input: 0.3, output: 1.5, cache_read: 0.03, long: {{above: 200000, input: 0.6, output: 2.25}}}}
     prefill: true
-    deprecated: 2027-03-01
     max_output: 32000
     input: [text, image]
     tools: true
+    deprecated: 2027-03-01
 {today}
     source: litellm.json   # by hand
 "
