@@ -10,12 +10,15 @@ use std::time::SystemTime;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::dialects;
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::{Config, Date, Sources, catalog, check, examples, node, outcomes, prices, shape};
 
 /// The table of outcomes beside a configuration that names none.
 const OUTCOMES: &str = "outcomes.yaml";
+/// The table of dialects beside a configuration that names none.
+const DIALECTS: &str = "dialects.yaml";
 /// The prices beside a configuration that names none.
 const PRICES: &str = "prices.yaml";
 /// The catalogue of models beside a configuration that names none.
@@ -167,7 +170,11 @@ fn read_config(
         prices.read(disk, problems, |rows, found| prices::check(rows, env, &catalog, found));
     let prices = prices.unwrap_or_default();
     let known = check::Known { catalog: &catalog, prices: &prices, today };
-    let around = check::Around { root: &root, read: &read, known, sandbox };
+    let dialects = beside("dialects", raw.dialects.as_ref(), DIALECTS, dialects::SHIPPED);
+    // With a table that cannot be read, every provider would be a mistake.
+    let dialects =
+        dialects.read(disk, problems, |rows, found| dialects::check(rows, env, found))??;
+    let around = check::Around { root: &root, read: &read, known, dialects: &dialects, sandbox };
     let config = check::check(&raw, around, problems);
     // Checked even when the configuration is refused, so that a user sees all mistakes at once.
     let outcomes = beside("outcomes", raw.outcomes.as_ref(), OUTCOMES, outcomes::SHIPPED);

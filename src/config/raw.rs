@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::abilities::RawModel;
-use super::raw_watch::{RawHealthCheck, RawProbe, RawStatusFeed, default_probe_every_ms};
+use super::raw_provider::RawProvider;
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -63,6 +63,10 @@ pub(super) struct RawConfig {
     /// table that is part of the program otherwise.
     #[serde(default)]
     pub(super) outcomes: Option<String>,
+    /// Which dialects there are, relative to this file. Left out, `dialects.yaml` where there is one, and the table that is part
+    /// of the program otherwise.
+    #[serde(default)]
+    pub(super) dialects: Option<String>,
     /// What is known of models by their names, relative to this file. Left out, `catalog.yaml` where there is one, and the
     /// catalogue that is part of the program otherwise.
     #[serde(default)]
@@ -287,43 +291,6 @@ impl Default for RawBreaker {
     fn default() -> Self {
         Self { failures: 3, open_ms: 2_000, open_max_ms: 60_000 }
     }
-}
-
-/// An endpoint, its dialect and its credential.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawProvider {
-    /// What it speaks.
-    #[serde(default)]
-    pub(super) dialect: RawDialect,
-    /// Up to and without `/chat/completions`.
-    #[schemars(example = &"https://api.openai.com/v1")]
-    pub(super) base_url: String,
-    /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent; a `${NAME}` that is not set leaves the provider out.
-    #[serde(default)]
-    pub(super) api_key: Option<RawSecret>,
-    /// A page that tells whether the provider is well, such as `/health` of a model server. Left out, none is asked.
-    #[serde(default)]
-    pub(super) health_check: Option<RawHealthCheck>,
-    /// How the way to the provider is measured; nothing of it is ever charged for.
-    #[serde(default)]
-    pub(super) probe: RawProbe,
-    /// Between two probes, in milliseconds.
-    #[serde(default = "default_probe_every_ms")]
-    #[schemars(range(min = 1000, max = 3_600_000))]
-    pub(super) probe_every_ms: u64,
-    /// What the provider publishes about its own troubles. Left out, nothing is read.
-    #[serde(default)]
-    pub(super) status_feed: Option<RawStatusFeed>,
-}
-
-/// What a provider speaks.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawDialect {
-    /// OpenAI's chat completions, and every endpoint compatible with it.
-    #[default]
-    Openai,
 }
 
 /// An ordered list of targets.

@@ -134,8 +134,10 @@ fn unknown_key_is_reported_on_each_level() {
             "    base_url: https://api.openai.com/v1",
             "    base_url: https://x.org\n    color: 1",
         ),
-        &["7: providers.openai.color: unknown key; known here: api_key, base_url, dialect, \
-               health_check, probe, probe_every_ms, status_feed"],
+        &[
+            "7: providers.openai.color: unknown key; known here: api_key, api_version, aws, base_url, dialect, \
+           health_check, location, probe, probe_every_ms, project, region, service_account, status_feed",
+        ],
     );
     check(
         &but("{tier: general}", "{tier: general, min_confidenc: 0.5}"),
@@ -147,11 +149,14 @@ fn unknown_key_is_reported_on_each_level() {
 fn missing_key_is_reported_with_an_example() {
     check(&but("version: 1\n", ""), &["1: version: missing; write it, such as `version: 1`"]);
     check(&but("version: 1", "version:"), &["1: version: missing; write it, such as `version: 1`"]);
+    check(&but("    base_url: https://api.openai.com/v1\n", ""), &[]);
     check(
-        &but("    base_url: https://api.openai.com/v1\n", ""),
-        &[
-            r#"5: providers.openai.base_url: missing; write it, such as `base_url: "https://api.openai.com/v1"`"#,
-        ],
+        &but("    base_url: https://api.openai.com/v1\n", "    dialect: azure\n"),
+        &["5: providers.openai.base_url: missing; `dialect: azure` is served at many addresses"],
+    );
+    check(
+        &but("    base_url: https://api.openai.com/v1\n", "    dialect: vertex\n    project: p\n"),
+        &["5: providers.openai.location: missing; `dialect: vertex` needs it"],
     );
     check(
         &but("  coding: {tier: general}", "  coding:"),
@@ -227,7 +232,11 @@ fn unknown_word_of_an_enumeration_names_the_known_ones() {
             r#"{base_url: "http://127.0.0.1:8000/v1"}"#,
             "{base_url: http://x.org, dialect: soap}",
         ),
-        &["8: providers.local.dialect: `soap` is unknown; known here: openai"],
+        &[
+            "8: providers.local.dialect: `soap` is unknown; known here: anthropic, azure, azure-v1, \
+           bedrock, cohere, deepseek, fireworks, gemini, groq, llamacpp, mistral, ollama, openai, openrouter, qwen, \
+           responses, tgi, together, tokenmix, vertex, vllm, xai",
+        ],
     );
 }
 

@@ -16,9 +16,11 @@ use super::App;
 use super::error::ApiError;
 use super::generation::Generation;
 use super::stream::{Streamed, event_stream};
+use crate::chat::{ChatRequest, Surface};
 use crate::execute::Reply;
 use crate::pipeline::Incoming;
 use crate::receipt::{End, Receipt};
+use crate::surface::{self, About, Writer};
 
 /// Longest time for a body to arrive. A slow one holds a place among the requests in flight.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -111,11 +113,13 @@ async fn answer(
     match reply {
         Reply::Whole(completion) => {
             receipt.usage = completion.usage;
-            Ok(Answered::Whole(completion.json))
+            receipt.losses = completion.losses.clone();
+            Ok(Answered::Whole(surface::whole(&chat, *completion, &about(&chat, receipt))))
         }
         Reply::Stream(committed) => {
-            let wants_usage = chat.wants_usage();
-            Ok(Answered::Stream(Streamed { committed, wants_usage, permit }))
+            receipt.losses = committed.losses().clone();
+            let writer = Writer::new(&chat, about(&chat, receipt));
+            Ok(Answered::Stream(Streamed { committed, writer, permit }))
         }
     }
 }
@@ -131,6 +135,21 @@ async fn explained(
     let incoming = incoming(headers, &body, receipt.received)?;
     serving.generation.pipeline.explain(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
+}
+
+/// What the answer is called where its provider gives it no name.
+fn about(chat: &ChatRequest, receipt: &Receipt) -> About {
+    let prefix = match chat.surface() {
+        Surface::Chat => "chatcmpl-",
+        Surface::Messages => "msg_",
+        Surface::Responses => "resp_",
+        Surface::Completions => "cmpl-",
+    };
+    let target = receipt.target().and_then(|target| target.split_once('/'));
+    let model = target.map_or_else(|| chat.model(), |(_, model)| model).to_owned();
+    // A receipt's id begins with its time (RFC 9562 section 5.7).
+    let (created, _) = receipt.id.get_timestamp().map_or((0, 0), |time| time.to_unix());
+    About { id: format!("{prefix}{}", receipt.id.simple()), created, model }
 }
 
 /// A place among the requests in flight, or a refusal at once: waiting in line would help nobody.
@@ -212,7 +231,8 @@ fn incoming<'a>(
             Ok(milliseconds) => Some(Duration::from_millis(milliseconds).min(TIMEOUT_MAX)),
         },
     };
-    Ok(Incoming { body, tier: text("x-semroute-tier")?, timeout, received })
+    let (surface, tier) = (Surface::Chat, text("x-semroute-tier")?);
+    Ok(Incoming { surface, body, tier, timeout, received })
 }
 
 fn bad_header(name: &str, reason: &str) -> ApiError {

@@ -14,8 +14,7 @@ fn target(id: &str, abilities: Abilities) -> Arc<Target> {
         _ => Credential::Key(Secret::new("k".to_owned())),
     };
     let base_url = format!("http://{name}/v1");
-    let provider =
-        Provider { name: name.to_owned(), dialect: Dialect::OpenAi, base_url, credential };
+    let provider = Provider::new(name, Dialect::OpenAi, &base_url, credential);
     Arc::new(Target::new(Arc::new(provider), model, Arc::new(abilities)))
 }
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::chat::{Event, Losses};
+use crate::chat::{BadRequest, Event, Losses};
+use crate::config::{Manner, Target};
 
 /// A request's body in a provider's words.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,4 +41,31 @@ pub struct Unsayable {
     pub param: String,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl From<&BadRequest> for Unsayable {
+    fn from(bad: &BadRequest) -> Self {
+        let BadRequest { message, param, code: _ } = bad;
+        Self { param: param.clone().unwrap_or_default(), message: message.clone() }
+    }
+}
+
+/// Who a request is written for.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipient<'a> {
+    /// The provider's own name of the model.
+    pub model: &'a str,
+    /// How it wants to be spoken to.
+    pub manner: &'a Manner,
+    /// Most tokens that it writes.
+    pub max_output: Option<u64>,
+    /// Tokens that it should write at most where nobody says.
+    pub default_max_tokens: Option<u64>,
+}
+
+impl<'a> From<&'a Target> for Recipient<'a> {
+    fn from(target: &'a Target) -> Self {
+        let manner = &target.habits.manner;
+        Self { model: &target.model, manner, max_output: None, default_max_tokens: None }
+    }
 }

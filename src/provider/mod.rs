@@ -3,6 +3,7 @@
 //! `client` is the only file that names reqwest; everything else is pure.
 
 mod asker;
+mod body;
 mod client;
 mod dialect;
 mod error;
@@ -10,22 +11,26 @@ mod hints;
 mod moment;
 mod openai;
 mod page;
+mod reader;
 mod scrub;
 mod sse;
 
 pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
-pub use dialect::{Frame, Progress, Unsayable, Written};
+pub use dialect::{Frame, Progress, Recipient, Unsayable, Written};
 pub use error::ProviderError;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
 pub use page::{Got, Page, Validators};
+pub use reader::{Heard, Reader};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;
 
-use crate::chat::ChatRequest;
-use crate::config::{Dialect, Target};
+use body::Body;
+
+use crate::chat::{ChatRequest, Losses, Surface};
+use crate::config::{Dialect, Habits, Target};
 
 /// A request as one provider wants it.
 #[derive(Debug)]
@@ -36,13 +41,81 @@ pub struct Encoded {
     pub body: Bytes,
 }
 
-/// Writes a request for a target.
-#[must_use]
-pub fn encode(chat: &ChatRequest, target: &Target) -> Encoded {
-    match target.provider.dialect {
-        Dialect::OpenAi => Encoded {
-            url: format!("{}/chat/completions", target.provider.base_url),
-            body: openai::encode(chat, &target.model),
-        },
+/// A request for a target, and how its answer is to be read.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is sent.
+    pub encoded: Encoded,
+    /// Reads the answer.
+    pub reader: Reader,
+    /// What the request does not say that the caller said.
+    pub losses: Losses,
+}
+
+/// Whether an answer may pass as it is to a caller who speaks the provider's dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It may.
+    Open,
+    /// It has to be put together with other pieces.
+    Closed,
+}
+
+/// Writes a request for a target. `learned` is what this target was found to want otherwise.
+///
+/// # Errors
+/// When the target's dialect cannot say it.
+pub fn prepare(
+    chat: &ChatRequest,
+    target: &Target,
+    (learned, passage): (&Habits, Passage),
+) -> Result<Prepared, Unsayable> {
+    let mut losses = Losses::default();
+    let mut body = match target.provider.dialect {
+        Dialect::OpenAi => openai::encode(chat, target, &mut losses)?,
+        Dialect::Responses
+        | Dialect::Anthropic
+        | Dialect::Gemini
+        | Dialect::Cohere
+        | Dialect::Bedrock => return Err(unspoken(target.provider.dialect)),
+    };
+    body.obey(&target.habits, &mut losses);
+    body.obey(learned, &mut losses);
+    let may_pass = |surface: Surface| match passage {
+        Passage::Open => true,
+        // Pieces of OpenAI's chats can be put together by whoever can read JSON.
+        Passage::Closed => surface == Surface::Chat,
+    };
+    let surface = Some(chat.surface()).filter(|surface| may_pass(*surface));
+    let reader = Reader::new(target.provider.dialect, surface);
+    let encoded = Encoded { url: url(target), body: Body::into_bytes(body) };
+    Ok(Prepared { encoded, reader, losses })
+}
+
+/// Where a request goes.
+fn url(target: &Target) -> String {
+    let base = &target.provider.base_url;
+    if let Some(path) = &target.provider.speech.path {
+        return format!("{base}{}", path.replace("{model}", &in_path(&target.model)));
     }
+    format!("{base}/chat/completions")
+}
+
+fn unspoken(dialect: Dialect) -> Unsayable {
+    let message = format!("the dialect `{}` is not spoken yet", dialect.label());
+    Unsayable { param: "model".to_owned(), message }
+}
+
+/// A name as a segment of a path (RFC 3986 section 3.3).
+fn in_path(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let mut path = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if is_plain(byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
 }
