@@ -22,6 +22,7 @@ pub mod watch;
 pub mod config;
 pub mod gateway;
 mod kept;
+pub mod price;
 pub mod simd;
 pub mod tune;
 

@@ -14,8 +14,9 @@ use super::raw::{
 use super::raw_provider::RawProvider;
 use super::watched::watched;
 use super::{
-    Breaker, Config, Credential, Device, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes,
-    Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier, Timers, Vote, Watched,
+    Breaker, Catalog, Config, Credential, Date, Device, Dialect, Embedder, EmbedderModel,
+    IndexKind, Outcomes, Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier,
+    Timers, Vote, Watched,
 };
 
 /// The only version of the format so far.
@@ -33,12 +34,23 @@ pub(super) struct Around<'a> {
     pub(super) root: &'a Node,
     /// Reads the file of a secret.
     pub(super) read: ReadFile<'a>,
-    /// What targets cost.
-    pub(super) prices: &'a BTreeMap<String, Price>,
+    /// What is known of models.
+    pub(super) known: Known<'a>,
     /// Every dialect by name.
     pub(super) dialects: &'a Dialects,
     /// Where the sandbox listens, when it answers for every provider.
     pub(super) sandbox: Option<&'a str>,
+}
+
+/// What is known of models from elsewhere than the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// By their names.
+    pub(super) catalog: &'a Catalog,
+    /// What the user says that they cost.
+    pub(super) prices: &'a BTreeMap<String, Price>,
+    /// They are gone from some day on.
+    pub(super) today: Date,
 }
 
 /// Checks everything but the examples. `None` only when a problem of severity error was added.
@@ -57,6 +69,7 @@ pub(super) fn check(
     let providers = check.providers(&raw.providers);
     let models = check.models(raw);
     let tiers = check.tiers(raw, &providers, &models);
+    check.deprecations(&tiers);
     let watched = check.watched(&raw.providers, &providers);
     let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
@@ -107,6 +120,7 @@ pub(super) fn check(
         aliases,
         examples: Vec::new(),
         outcomes: Outcomes { rows: Vec::new(), limits: Vec::new() },
+        catalog: Catalog::default(),
     })
 }
 

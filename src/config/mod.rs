@@ -6,9 +6,14 @@
 //!
 //! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
+mod abilities;
+mod catalog;
 mod check;
+mod date;
 mod dialects;
 mod examples;
+mod known;
+mod listed;
 mod load;
 mod manner;
 mod node;
@@ -17,6 +22,7 @@ mod policy;
 mod prices;
 mod problem;
 mod providers;
+mod rate;
 mod raw;
 mod raw_dialects;
 mod raw_provider;
@@ -24,6 +30,7 @@ mod raw_watch;
 mod secret;
 mod shape;
 mod sources;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tiers;
@@ -37,6 +44,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use abilities::{Abilities, Effort, Modality, Sampling};
+pub use catalog::{Catalog, CatalogRow, is_like};
+pub use date::Date;
 pub use dialects::{FieldRule, Habits, Speech};
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
@@ -46,11 +56,13 @@ pub use manner::{
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
-pub use policy::{Abilities, Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
-pub use prices::Price;
+pub use policy::{Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
+pub use prices::{LongPrice, PartialPrice, Price};
 pub use problem::{Problem, Severity};
+pub use rate::Rate;
 pub use secret::Secret;
 pub use sources::Sources;
+pub use target::{Scopes, Target};
 pub use watched::{FeedKind, HealthCheck, Probe, ProbeKind, StatusFeed, Watched};
 
 /// Everything a gateway needs to start, checked.
@@ -70,8 +82,10 @@ pub struct Config {
     pub timers: Timers,
     /// When a target is set aside.
     pub breaker: Breaker,
-    /// What targets can do, by `<provider>/<model>`.
+    /// What targets of which the user says something can do, by `<provider>/<model>`.
     pub models: BTreeMap<String, Arc<Abilities>>,
+    /// What is known of all others.
+    pub catalog: Catalog,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
     /// What is asked about providers beside real traffic.
@@ -386,51 +400,6 @@ impl Provider {
     }
 }
 
-/// A model at a provider.
-#[derive(Debug)]
-pub struct Target {
-    /// `<provider>/<model>`.
-    pub id: String,
-    /// Where it is served.
-    pub provider: Arc<Provider>,
-    /// The provider's name for the model.
-    pub model: String,
-    /// What it can do.
-    pub abilities: Arc<Abilities>,
-    /// How it wants to be spoken to.
-    pub habits: Habits,
-    /// What its health is remembered by.
-    pub scopes: Scopes,
-}
-
-/// What can fail about a target, each by a name that changes when it becomes another thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scopes {
-    /// Where it is served.
-    pub endpoint: Arc<str>,
-    /// Who pays there. The key itself is not in it.
-    pub credential: Arc<str>,
-    /// The model there, under that key.
-    pub deployment: Arc<str>,
-}
-
-impl Target {
-    /// Names a model at a provider.
-    #[must_use]
-    pub fn new(provider: Arc<Provider>, model: &str, abilities: Arc<Abilities>) -> Self {
-        let id = format!("{}/{model}", provider.name);
-        let key = provider.credential.fingerprint();
-        let credential = format!("{} {key:016x} {}", provider.name, provider.endpoint());
-        let scopes = Scopes {
-            endpoint: provider.endpoint().into(),
-            deployment: format!("{credential} {model}").into(),
-            credential: credential.into(),
-        };
-        let habits = provider.speech.habits(model);
-        Self { id, provider, model: model.to_owned(), abilities, habits, scopes }
-    }
-}
-
 /// An ordered list of targets.
 #[derive(Debug)]
 pub struct Tier {
@@ -491,7 +460,8 @@ impl Config {
     /// A model that a caller names, whether a tier lists it or not.
     #[must_use]
     pub fn target(&self, provider: &Arc<Provider>, model: &str) -> Target {
-        let abilities = self.models.get(&format!("{}/{model}", provider.name));
-        Target::new(Arc::clone(provider), model, abilities.cloned().unwrap_or_default())
+        let said = self.models.get(&format!("{}/{model}", provider.name));
+        let known = || known::of(&self.catalog, &provider.name, model);
+        Target::new(Arc::clone(provider), model, said.cloned().unwrap_or_else(known))
     }
 }

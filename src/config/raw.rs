@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::abilities::RawModel;
 use super::raw_provider::RawProvider;
 
 /// The whole file.
@@ -37,7 +38,7 @@ pub(super) struct RawConfig {
     /// When a target is set aside.
     #[serde(default)]
     pub(super) breaker: RawBreaker,
-    /// What targets can do, by `<provider>/<model>`; one that is not listed is taken to do everything.
+    /// What targets can do, by `<provider>/<model>`, where that is something else than the catalogue says.
     #[serde(default)]
     pub(super) models: BTreeMap<String, RawModel>,
     /// Endpoints by name.
@@ -66,7 +67,12 @@ pub(super) struct RawConfig {
     /// of the program otherwise.
     #[serde(default)]
     pub(super) dialects: Option<String>,
-    /// What targets cost, relative to this file. Left out, `prices.yaml` where there is one.
+    /// What is known of models by their names, relative to this file. Left out, `catalog.yaml` where there is one, and the
+    /// catalogue that is part of the program otherwise.
+    #[serde(default)]
+    pub(super) catalog: Option<String>,
+    /// What targets cost where that is something else than the catalogue says, relative to this file. Left out,
+    /// `prices.yaml` where there is one.
     #[serde(default)]
     pub(super) prices: Option<String>,
 }
@@ -413,29 +419,6 @@ pub(super) enum RawOnBreak {
     Rescue,
     /// An error in the stream.
     Error,
-}
-
-/// What a target can do.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawModel {
-    /// Tokens that it can read, its answer included.
-    #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub(super) context: Option<u64>,
-    /// Whether it sees images.
-    pub(super) images: bool,
-    /// Whether it calls tools.
-    pub(super) tools: bool,
-    /// Whether it answers in a JSON schema.
-    pub(super) json_schema: bool,
-    /// Whether it goes on with an answer that the conversation ends with. Left out, it is asked to only by callers.
-    pub(super) prefill: Option<bool>,
-}
-
-impl Default for RawModel {
-    fn default() -> Self {
-        Self { context: None, images: true, tools: true, json_schema: true, prefill: None }
-    }
 }
 
 /// A kind of prompt, and the tier that should answer it.
