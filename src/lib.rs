@@ -16,6 +16,7 @@ pub mod plan;
 pub mod execute;
 pub mod provider;
 pub mod receipt;
+pub mod surface;
 pub mod watch;
 
 pub mod config;

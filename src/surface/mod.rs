@@ -1,0 +1,3 @@
+//! How callers speak and are answered.
+
+pub mod messages;
