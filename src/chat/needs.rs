@@ -62,7 +62,9 @@ impl Needs {
 }
 
 impl Needs {
-    pub(super) fn of_conversation(conversation: &Conversation) -> Self {
+    /// What a conversation needs that was read from any surface.
+    #[must_use]
+    pub fn of_conversation(conversation: &Conversation) -> Self {
         let turns = conversation.turns.iter();
         let parts = || conversation.turns.iter().flat_map(|turn| &turn.parts);
         let tools = conversation.tools.iter().map(tokens_of_tool).sum::<u64>();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Abilities, Habits, Provider};
+use super::{Abilities, FieldRule, Habits, PrefillManner, Provider, Sampling};
 
 /// A model at a provider.
 #[derive(Debug)]
@@ -44,7 +44,14 @@ impl Target {
             deployment: format!("{credential} {model}").into(),
             credential: credential.into(),
         };
-        let habits = provider.speech.habits(model);
+        let mut habits = provider.speech.habits(model);
+        if abilities.sampling == Some(Sampling::Fixed) {
+            let drop = |field: &str| (field.to_owned(), FieldRule::Drop);
+            habits.fields.extend(["temperature", "top_p", "top_k"].map(drop));
+        }
+        if abilities.prefill == Some(false) && habits.manner.prefill == PrefillManner::Plain {
+            habits.manner.prefill = PrefillManner::Refused;
+        }
         Self { id, provider, model: model.to_owned(), abilities, habits, scopes }
     }
 }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -16,10 +17,11 @@ use super::App;
 use super::error::ApiError;
 use super::generation::Generation;
 use super::stream::{Streamed, event_stream};
-use crate::chat::{ChatRequest, Surface};
+use crate::chat::{ChatRequest, Fields, Surface};
 use crate::execute::Reply;
-use crate::pipeline::Incoming;
+use crate::pipeline::{Incoming, Refusal};
 use crate::receipt::{End, Receipt};
+use crate::surface::messages::Purpose;
 use crate::surface::{self, About, Writer};
 
 /// Longest time for a body to arrive. A slow one holds a place among the requests in flight.
@@ -35,6 +37,42 @@ pub(super) async fn completions(
     body: Body,
 ) -> Response {
     converse(Serving { app, generation, surface: Surface::Chat }, &headers, body).await
+}
+
+/// Answers `POST /v1/messages`.
+pub(super) async fn messages(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    converse(Serving { app, generation, surface: Surface::Messages }, &headers, body).await
+}
+
+/// Answers `POST /v1/messages/count_tokens` by an estimate, since nobody has been chosen to count; a header says so.
+pub(super) async fn count_tokens(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let serving = Serving { app, generation, surface: Surface::Messages };
+    let counted = async {
+        let _permit = enter(&serving)?;
+        let body = read_body(&serving, &headers, body).await?;
+        let fields = Fields::read(&body).map_err(Refusal::from)?;
+        let asked = surface::messages::read(&fields, Purpose::Count).map_err(Refusal::from)?;
+        Ok::<u64, ApiError>(surface::messages::input_tokens(&asked.1))
+    };
+    match counted.await {
+        Ok(tokens) => {
+            let mut response = json_response(json!({"input_tokens": tokens}).to_string());
+            let estimated = HeaderValue::from_static("true");
+            response.headers_mut().insert("x-semroute-estimated", estimated);
+            response
+        }
+        Err(error) => error.into_response(),
+    }
 }
 
 /// Answers `POST /v1/responses`.

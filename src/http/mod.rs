@@ -110,6 +110,8 @@ pub async fn serve_data(
 ) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/chat/completions", post(chat::completions))
+        .route("/messages", post(chat::messages))
+        .route("/messages/count_tokens", post(chat::count_tokens))
         .route("/responses", post(chat::responses))
         .route("/completions", post(chat::legacy))
         .route("/route", post(chat::route))

@@ -65,7 +65,8 @@ pub struct Recipient<'a> {
 
 impl<'a> From<&'a Target> for Recipient<'a> {
     fn from(target: &'a Target) -> Self {
-        let manner = &target.habits.manner;
-        Self { model: &target.model, manner, max_output: None, default_max_tokens: None }
+        let (manner, abilities) = (&target.habits.manner, &target.abilities);
+        let (max_output, default_max_tokens) = (abilities.max_output, abilities.default_max_tokens);
+        Self { model: &target.model, manner, max_output, default_max_tokens }
     }
 }

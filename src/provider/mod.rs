@@ -2,7 +2,7 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
-mod anthropic;
+pub(crate) mod anthropic;
 mod asker;
 mod body;
 mod client;

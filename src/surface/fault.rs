@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::messages;
 use crate::chat::Surface;
 
 /// What is wrong, in OpenAI's four fields.
@@ -29,27 +30,7 @@ pub fn fault(surface: Surface, fault: &Fault, request: &str) -> Value {
             "param": fault.param,
             "code": fault.code,
         }}),
-        Surface::Messages => json!({
-            "type": "error",
-            "error": {"type": kind(fault.status), "message": fault.message},
-            "request_id": request,
-        }),
-    }
-}
-
-/// Anthropic's word for a status.
-fn kind(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        402 => "billing_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        413 => "request_too_large",
-        429 => "rate_limit_error",
-        504 => "timeout_error",
-        503 | 529 => "overloaded_error",
-        status if status >= 500 => "api_error",
-        _ => "invalid_request_error",
+        Surface::Messages => messages::error(fault.status, &fault.code, &fault.message, request),
     }
 }
 
@@ -70,7 +51,5 @@ mod tests {
         assert_eq!(fault(Surface::Chat, &wrong, "r"), chat);
         let messages = json!({"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}, "request_id": "r"});
         assert_eq!(fault(Surface::Messages, &wrong, "r"), messages);
-        assert_eq!(kind(422), "invalid_request_error");
-        assert_eq!(kind(502), "api_error");
     }
 }

@@ -5,11 +5,13 @@
 pub mod chat;
 pub mod completions;
 mod fault;
+pub mod messages;
+mod passed;
 pub mod responses;
 
 pub use fault::{Fault, fault};
 
-use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Surface, Whole};
+use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Fields, Surface, Whole};
 
 /// Reads a request.
 ///
@@ -17,7 +19,12 @@ use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Surface, 
 /// The first thing that is wrong, naming the field.
 pub fn parse(surface: Surface, body: &[u8]) -> Result<ChatRequest, BadRequest> {
     match surface {
-        Surface::Chat | Surface::Messages => crate::chat::parse(body),
+        Surface::Chat => crate::chat::parse(body),
+        Surface::Messages => {
+            let fields = Fields::read(body)?;
+            let (model, conversation) = messages::read(&fields, messages::Purpose::Answer)?;
+            Ok(ChatRequest::new(surface, (model, fields), conversation))
+        }
         Surface::Responses => responses::parse(body),
         Surface::Completions => completions::parse(body),
     }
@@ -39,6 +46,10 @@ pub struct About {
 pub enum Writer {
     /// OpenAI's chat completions.
     Chat(chat::Writer),
+    /// Anthropic's messages.
+    Messages(Box<messages::Emitter>),
+    /// Anthropic's messages, as their own provider wrote them.
+    Passed,
     /// OpenAI's responses.
     Responses(Box<responses::Writer>),
     /// OpenAI's completions.
@@ -50,7 +61,10 @@ impl Writer {
     #[must_use]
     pub fn new(chat: &ChatRequest, about: About) -> Self {
         match chat.surface() {
-            Surface::Chat | Surface::Messages => Self::Chat(chat::Writer::new(about, chat)),
+            Surface::Chat => Self::Chat(chat::Writer::new(about, chat)),
+            Surface::Messages => {
+                Self::Messages(Box::new(messages::Emitter::new(&about.id, &about.model)))
+            }
             Surface::Responses => Self::Responses(Box::new(responses::Writer::new(about, chat))),
             Surface::Completions => Self::Completions(completions::Writer::new(about, chat)),
         }
@@ -58,8 +72,15 @@ impl Writer {
 
     /// Adds a piece to what is sent next; nothing is added where a piece is none of the caller's business.
     pub fn piece(&mut self, chunk: &Chunk, out: &mut String) {
+        if let (Self::Messages(_), Carried::Written(_)) = (&*self, &chunk.carried) {
+            *self = Self::Passed;
+        }
         match (self, &chunk.carried) {
             (Self::Chat(writer), Carried::Written(json)) => writer.pass(chunk, json, out),
+            (Self::Messages(writer), Carried::Events(events)) => writer.events(events, out),
+            (Self::Messages(_) | Self::Passed, Carried::Written(json)) => passed::event(json, out),
+            // What has begun to pass is never gone on with by anybody else.
+            (Self::Passed, Carried::Events(_)) => {}
             (Self::Chat(writer), Carried::Events(events)) => writer.events(events, out),
             (Self::Responses(writer), Carried::Written(json)) => writer.pass(json, out),
             (Self::Responses(writer), Carried::Events(events)) => writer.events(events, out),
@@ -73,6 +94,8 @@ impl Writer {
     pub fn end(&mut self, out: &mut String) {
         match self {
             Self::Chat(writer) => writer.end(out),
+            Self::Messages(writer) => writer.end(out),
+            Self::Passed => passed::event(r#"{"type":"message_stop"}"#, out),
             Self::Responses(writer) => writer.end(out),
             Self::Completions(writer) => writer.end(out),
         }
@@ -82,6 +105,8 @@ impl Writer {
     pub fn broken(&mut self, message: &str, out: &mut String) {
         match self {
             Self::Chat(writer) => writer.broken(message, out),
+            Self::Messages(writer) => writer.broken(message, out),
+            Self::Passed => messages::Emitter::new("", "").broken(message, out),
             Self::Responses(writer) => writer.broken(message, out),
             Self::Completions(writer) => writer.broken(message, out),
         }
@@ -96,7 +121,8 @@ pub fn whole(chat: &ChatRequest, completion: Completion, about: &About) -> Strin
         Whole::Answer(answer) => answer,
     };
     let written = match chat.surface() {
-        Surface::Chat | Surface::Messages => chat::whole(&answer, about),
+        Surface::Chat => chat::whole(&answer, about),
+        Surface::Messages => messages::message(&answer, &about.id, &about.model),
         Surface::Responses => responses::whole(chat, &answer, about),
         Surface::Completions => completions::whole(&answer, about),
     };

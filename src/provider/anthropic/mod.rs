@@ -26,9 +26,9 @@ mod read_tests;
 #[cfg(test)]
 mod write_tests;
 
-pub(super) use read::answer;
-pub(super) use stream::Reading;
-pub(super) use write::write;
+pub(crate) use read::answer;
+pub(crate) use stream::Reading;
+pub(crate) use write::write;
 
 /// The tool by which an older model is held to a schema. What is written into it is the answer, not a call.
 const SCHEMA_TOOL: &str = "semroute_answer";

@@ -10,7 +10,7 @@ use crate::chat::{Answer, ChunkError, Finish, Usage};
 ///
 /// # Errors
 /// When it is an error, or no message.
-pub(in crate::provider) fn answer(json: &str) -> Result<Answer, ChunkError> {
+pub(crate) fn answer(json: &str) -> Result<Answer, ChunkError> {
     let whole: Value = serde_json::from_str(json).map_err(ChunkError::Malformed)?;
     if is_error(&whole) {
         return Err(ChunkError::InBand { json: json.to_owned() });

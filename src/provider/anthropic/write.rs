@@ -42,10 +42,7 @@ impl Draft<'_> {
 ///
 /// # Errors
 /// When nothing is left to be said.
-pub(in crate::provider) fn write(
-    conversation: &Conversation,
-    to: &Recipient<'_>,
-) -> Result<Written, Unsayable> {
+pub(crate) fn write(conversation: &Conversation, to: &Recipient<'_>) -> Result<Written, Unsayable> {
     let mut draft =
         Draft { to: *to, body: Map::new(), system: Vec::new(), losses: Losses::default() };
     draft.set("model", json!(to.model));

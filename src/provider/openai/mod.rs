@@ -29,7 +29,7 @@ pub(super) fn encode<'a>(
 ) -> Result<Body<'a>, Unsayable> {
     let mut body = match chat.written(Surface::Chat) {
         Some(fields) => Body::written(Fields::iter(fields)),
-        None => write::body(chat.conversation().map_err(Unsayable::from)?),
+        None => write::body(chat.conversation().map_err(Unsayable::from)?, losses),
     };
     body.set("model", &Value::from(target.model.as_str()));
     manner::apply(&mut body, &target.habits.manner, losses);

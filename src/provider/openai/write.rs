@@ -3,13 +3,32 @@
 use serde_json::{Map, Value, json};
 
 use crate::chat::{
-    CacheTime, Call, Conversation, Format, Media, Part, Reasoning, Returned, Source, Speaker,
-    Takes, Tool, ToolChoice, Turn, Vendor,
+    CacheTime, Call, Conversation, Format, Loss, Losses, Media, Part, Reasoning, Returned, Source,
+    Speaker, Takes, Tool, ToolChoice, Turn, Vendor,
 };
 use crate::provider::body::Body;
 
+/// What of other surfaces' fields has the same name and form here.
+const SAME: [&str; 15] = [
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "verbosity",
+    "prediction",
+    "modalities",
+    "audio",
+    "web_search_options",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "moderation",
+    "logit_bias",
+];
+
 /// Every field of a request but the model.
-pub(super) fn body(chat: &Conversation) -> Body<'static> {
+pub(super) fn body(chat: &Conversation, losses: &mut Losses) -> Body<'static> {
     let mut body = Body::default();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -37,7 +56,11 @@ pub(super) fn body(chat: &Conversation) -> Body<'static> {
     set("thinking_budget", chat.thinking.budget_tokens.map(Value::from));
     set("stream", chat.stream.then_some(Value::Bool(true)));
     for (name, value) in &chat.others {
-        set(name, Some(value.clone()));
+        if SAME.contains(&name.as_str()) {
+            set(name, Some(value.clone()));
+        } else {
+            losses.add(name, Loss::Dropped);
+        }
     }
     body
 }

@@ -9,7 +9,7 @@ use super::whole::{
     function_call, item_id, message, reasoning, refusal_part, response, shell, text_part,
 };
 use crate::chat::{Call, ChatRequest, Event, Finish, Reasoning, Seal, Usage};
-use crate::surface::About;
+use crate::surface::{About, passed};
 
 /// Writes pieces as they come. Only the first answer is told of: this surface has no other.
 #[derive(Debug)]
@@ -74,9 +74,7 @@ impl Writer {
     /// Passes on what a provider wrote in this dialect.
     pub(in crate::surface) fn pass(&mut self, json: &str, out: &mut String) {
         self.has_begun = true;
-        let kind = serde_json::from_str::<Value>(json).ok();
-        let kind = kind.as_ref().and_then(|event| event.get("type")?.as_str());
-        let _written = write!(out, "event: {}\ndata: {json}\n\n", kind.unwrap_or("message"));
+        passed::event(json, out);
         self.sequence += 1;
     }
 
