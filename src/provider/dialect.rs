@@ -4,6 +4,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::chat::{Event, Losses};
+use crate::config::Manner;
 
 /// A request's body in a provider's words.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,4 +41,17 @@ pub struct Unsayable {
     pub param: String,
     /// What is wrong with it.
     pub message: String,
+}
+
+/// Who a request is written for.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipient<'a> {
+    /// The provider's own name of the model.
+    pub model: &'a str,
+    /// How it wants to be spoken to.
+    pub manner: &'a Manner,
+    /// Most tokens that it writes.
+    pub max_output: Option<u64>,
+    /// Tokens that it should write at most where nobody says.
+    pub default_max_tokens: Option<u64>,
 }
