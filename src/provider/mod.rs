@@ -4,6 +4,7 @@
 
 mod asker;
 mod client;
+pub mod cohere;
 mod dialect;
 mod error;
 pub mod gemini;
