@@ -17,6 +17,8 @@ pub struct Manner {
     pub echo: Echo,
     /// What happens to a last turn of the model itself, which it is to go on with.
     pub prefill: PrefillManner,
+    /// What it does with marks of what to keep.
+    pub cache: CacheManner,
 }
 
 /// How a model is told to think.
@@ -98,5 +100,15 @@ pub enum PrefillManner {
     #[default]
     Plain,
     /// The model goes on with it if it is marked `prefix: true`.
+    Marked,
+}
+
+/// What a model does with marks of what to keep, in dialects that have such marks but models that refuse them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CacheManner {
+    /// They are left out.
+    #[default]
+    Unmarked,
+    /// It understands them.
     Marked,
 }

@@ -35,7 +35,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
-    Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner, ToolIds,
+    CacheManner, Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner,
+    ToolIds,
 };
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;

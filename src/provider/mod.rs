@@ -3,6 +3,7 @@
 //! `client` is the only file that names reqwest; everything else is pure.
 
 mod asker;
+pub mod bedrock;
 mod client;
 pub mod cohere;
 mod dialect;

@@ -1,15 +1,19 @@
 //! What translators do alike: they note what a dialect has no word for, keep numbers in its ranges, and put into instructions what no
 //! field says.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Number, Value};
+use sha2::{Digest, Sha256};
 
 use super::dialect::Recipient;
 use crate::chat::{Conversation, Effort, Format, Loss, Losses, Sampling};
 
 /// Asks for JSON where no field does.
 pub(super) const JSON_WORDS: &str = "Answer with one JSON object.";
+/// Longest id of a call, in characters.
+const ID_MAX: usize = 64;
 /// Tokens of thinking up to which it is little, and usual.
 const BUDGETS: [u64; 2] = [2_048, 8_192];
 
@@ -112,6 +116,17 @@ pub(super) fn described(format: &Format) -> Option<Value> {
         fields.entry("description").or_insert_with(|| Value::from(words.as_str()));
     }
     Some(schema)
+}
+
+/// An id of letters, digits, `_` and `-`, at most 64 of them: the same id always becomes the same other one, so that calls and their
+/// results still belong together.
+pub(super) fn plain_id(id: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !id.is_empty() && id.len() <= ID_MAX && id.chars().all(is_plain) {
+        return Cow::Borrowed(id);
+    }
+    let hash = Sha256::digest(id.as_bytes());
+    Cow::Owned(hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Letters, digits and `-._~` as they are, every other byte as `%XX`: RFC 3986, section 2.1.
