@@ -15,6 +15,7 @@ mod openai;
 mod page;
 mod scrub;
 mod sse;
+pub mod vertex;
 mod wording;
 
 pub use asker::Asker;
