@@ -168,7 +168,7 @@ impl Choice {
 
 /// The same answer always has the same ids.
 fn made_id(answer: Option<&str>, choice: u32, slot: u32) -> String {
-    let answer = answer.unwrap_or("gemini");
+    let answer = answer.unwrap_or("made");
     let choice = if choice == 0 { String::new() } else { format!("{choice}_") };
     format!("{MADE_ID}{answer}_{choice}{slot}")
 }
