@@ -16,11 +16,13 @@ pub mod plan;
 pub mod execute;
 pub mod provider;
 pub mod receipt;
+pub mod surface;
 pub mod watch;
 
 pub mod config;
 pub mod gateway;
 mod kept;
+pub mod price;
 pub mod simd;
 pub mod tune;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::chat::{self, BadRequest, ChatRequest, Passage, Prompt, Reads, Texts, prompt_of};
+use crate::chat::{BadRequest, ChatRequest, Passage, Prompt, Reads, Surface, Texts, prompt_of};
 use crate::classify::{Decision, Judgement, Reading, Snapshot, UnknownModel, Wish, decide};
 use crate::embed::{Read, Reader};
 use crate::execute::{Attempt, Executor, NoReply, Reply};
@@ -14,6 +14,7 @@ use crate::health::{Event, Events, HealthTable, Outcome, Part, Size};
 use crate::plan::{Circumstances, Place, Plan, candidates, plan};
 use crate::provider::Client;
 use crate::receipt::Receipt;
+use crate::surface;
 use crate::watch::{Doubt, Priors};
 
 /// What every request needs. The next one takes over what should outlive a change of the configuration: the model, the health
@@ -37,8 +38,12 @@ pub struct Pipeline {
 /// A request as it arrives, with the headers that mean something here already read.
 #[derive(Debug)]
 pub struct Incoming<'a> {
+    /// What the caller speaks.
+    pub surface: Surface,
     /// JSON, as far as the caller is honest.
     pub body: &'a [u8],
+    /// Headers that a provider of the caller's own dialect should see.
+    pub headers: Vec<(&'static str, String)>,
     /// `x-semroute-tier`.
     pub tier: Option<&'a str>,
     /// `x-semroute-timeout-ms`, checked.
@@ -105,7 +110,8 @@ impl Pipeline {
         incoming: &Incoming<'_>,
         receipt: &mut Receipt,
     ) -> Result<(ChatRequest, Plan), Refusal> {
-        let chat = chat::parse(incoming.body)?;
+        let chat = surface::parse(incoming.surface, incoming.body)?;
+        let chat = chat.with_headers(incoming.headers.clone());
         receipt.model = Some(chat.model().to_owned());
         receipt.stream = chat.stream();
         let wish = self.snapshot.wish(chat.model(), incoming.tier)?;

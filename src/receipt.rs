@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::chat::{Lang, Passage, Prompt, Usage};
+use crate::chat::{Lang, Losses, Passage, Prompt, Usage};
 use crate::classify::{Decision, Depth, Snapshot};
 use crate::execute::Attempt;
 use crate::health::Outcome;
@@ -39,6 +39,8 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     /// Token counts, as the provider reports them.
     pub usage: Option<Usage>,
+    /// What the provider who answers was not told of the request.
+    pub losses: Losses,
     /// How long each stage took.
     pub timings: Timings,
     /// How it ended; nothing while it goes on.
@@ -105,6 +107,7 @@ impl Receipt {
             plan: None,
             attempts: Vec::new(),
             usage: None,
+            losses: Losses::default(),
             timings: Timings::default(),
             ending: None,
         }
@@ -146,6 +149,9 @@ impl Receipt {
             let walk: Vec<String> = self.attempts.iter().map(attempt_text).collect();
             headers.push(("walk", walk.join(", ")));
         }
+        if !self.losses.is_empty() {
+            headers.push(("losses", self.losses.to_string()));
+        }
         headers.extend(self.target().map(|target| ("target", target.to_owned())));
         headers
     }
@@ -180,6 +186,10 @@ impl Receipt {
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens,
             })),
+            "losses": self.losses.iter().map(|(param, loss)| json!({
+                "param": param,
+                "loss": loss.label(),
+            })).collect::<Vec<Value>>(),
             "timings_us": {
                 "parse": micros(self.timings.parse),
                 "embed": micros(self.timings.embed),

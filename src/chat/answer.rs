@@ -64,6 +64,40 @@ pub enum Finish {
     Filtered,
 }
 
+/// A finish reason with which a provider says that it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+impl Finish {
+    /// Reads the word of a provider that speaks OpenAI's dialect.
+    ///
+    /// # Errors
+    /// When the word says that the answer failed: to take it for an end would make half an answer look whole.
+    pub fn of(word: &str) -> Result<Self, Refused> {
+        match word {
+            "length" | "max_tokens" | "model_length" => Ok(Self::Length),
+            "tool_calls" | "tool_use" | "function_call" => Ok(Self::ToolCalls),
+            // GLM's word is the last one.
+            "content_filter" | "refusal" | "sensitive" => Ok(Self::Filtered),
+            // Aggregators, DeepSeek, GLM and engines that were stopped.
+            "error" | "insufficient_system_resource" | "network_error" | "abort" => Err(Refused),
+            // `stop`, `eos`, `eos_token`, `stop_sequence`, and whatever engines call the end.
+            _ => Ok(Self::Stop),
+        }
+    }
+
+    /// OpenAI's word.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::Filtered => "content_filter",
+        }
+    }
+}
+
 /// A piece of an answer. `choice` counts the answers that were asked for, from 0.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {

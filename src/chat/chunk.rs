@@ -4,13 +4,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::answer::Usage;
+use super::answer::{Answer, Event, Finish, Refused, Usage};
+use super::losses::Losses;
 
-/// One event of a streamed answer: the provider's JSON, and what the program needs to know of it.
+/// How a piece of an answer is carried to its caller.
+#[derive(Debug, Clone)]
+pub enum Carried {
+    /// In the caller's own dialect: one line of valid JSON, passed on as it is.
+    Written(String),
+    /// To be written in the caller's dialect.
+    Events(Vec<Event>),
+}
+
+/// One event of a streamed answer, and what the program needs to know of it.
 #[derive(Debug)]
 pub struct Chunk {
-    /// One line of valid JSON.
-    pub json: String,
+    /// What it says.
+    pub carried: Carried,
     /// Text, reasoning, a refusal or a piece of a tool call; not a role, not a comment, not an empty delta.
     pub has_content: bool,
     /// The text that it adds to the only choice; nothing where it says anything else, or several choices speak.
@@ -58,8 +68,13 @@ impl Chunk {
         }
         let wire: Wire<'_> = serde_json::from_str(&data).map_err(ChunkError::Malformed)?;
         let choices = wire.choices.unwrap_or_default();
-        let gave_up = choices.iter().any(|choice| choice.finish_reason == Some(GAVE_UP));
-        if says_something(wire.error) || gave_up {
+        let ends = choices.iter().filter_map(|choice| choice.finish_reason);
+        let ends = ends.map(|word| Finish::of(word).map(|end| (word, end)));
+        let Ok(ends) = ends.collect::<Result<Vec<(&str, Finish)>, Refused>>() else {
+            return Err(ChunkError::InBand { json: data });
+        };
+        let is_foreign = ends.iter().any(|(word, end)| *word != end.label() && *word != LEGACY);
+        if says_something(wire.error) {
             return Err(ChunkError::InBand { json: data });
         }
         let has_content = choices.iter().any(Choice::has_content);
@@ -75,12 +90,95 @@ impl Chunk {
         let choices = choices.iter().fold(0, |bits, choice| bits | choice.bit());
         // JSON allows line breaks between its tokens; an event stream does not.
         let json = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
-        Ok(Self { json, has_content, text, said, choices, finished, is_bare, usage })
+        let json = if is_foreign { with_known_ends(&json).unwrap_or(json) } else { json };
+        Ok(Self {
+            carried: Carried::Written(json),
+            has_content,
+            text,
+            said,
+            choices,
+            finished,
+            is_bare,
+            usage,
+        })
     }
 }
 
-/// The finish reason with which aggregators report that a provider failed.
-const GAVE_UP: &str = "error";
+/// The end of an answer with a call in the older shape, which only who asked in that shape gets.
+const LEGACY: &str = "function_call";
+
+impl Chunk {
+    /// A piece that has to be written in the caller's dialect.
+    #[must_use]
+    pub fn of(events: Vec<Event>) -> Self {
+        let facts = Self::about(&events);
+        Self { carried: Carried::Events(events), ..facts }
+    }
+
+    /// A piece in the caller's own dialect, of which the events are known.
+    #[must_use]
+    pub fn passing(json: String, events: &[Event]) -> Self {
+        Self { carried: Carried::Written(json), text: None, ..Self::about(events) }
+    }
+
+    /// Bytes that it takes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.carried {
+            Carried::Written(json) => json.len(),
+            Carried::Events(events) => self.said + size_of_val(events.as_slice()),
+        }
+    }
+
+    fn about(events: &[Event]) -> Self {
+        let (mut said, mut choices, mut finished, mut usage) = (0, 0_u128, 0_u128, None);
+        let mut spoken = |choice: &u32, bytes: usize| {
+            choices |= bit(*choice);
+            said += bytes;
+        };
+        for event in events {
+            match event {
+                Event::Start { .. } => {}
+                Event::Text { choice, text }
+                | Event::Reasoning { choice, text }
+                | Event::Refusal { choice, text } => spoken(choice, text.len()),
+                Event::Sealed { choice, seal } => spoken(choice, seal.data.len()),
+                Event::ToolStart { choice, name, .. } => spoken(choice, name.len() + 1),
+                Event::ToolArguments { choice, fragment, .. } => spoken(choice, fragment.len()),
+                Event::Finish { choice, .. } => {
+                    spoken(choice, 0);
+                    finished |= bit(*choice);
+                }
+                Event::Usage(counts) => usage = Some(*counts),
+            }
+        }
+        let text = match events {
+            [Event::Text { choice: 0, text }] => Some(text.clone()),
+            _ => None,
+        };
+        let carried = Carried::Written(String::new());
+        let (has_content, is_bare) = (said > 0, choices == 0);
+        Self { carried, has_content, text, said, choices, finished, is_bare, usage }
+    }
+}
+
+/// A request may ask for 128 choices at most; one beyond them is not told apart from the first.
+fn bit(choice: u32) -> u128 {
+    1_u128.checked_shl(choice).unwrap_or(1)
+}
+
+/// The same piece with the words for an end that clients know.
+fn with_known_ends(json: &str) -> Option<String> {
+    let mut whole: serde_json::Value = serde_json::from_str(json).ok()?;
+    for choice in whole.get_mut("choices")?.as_array_mut()? {
+        let Some(word) = choice.get("finish_reason").and_then(serde_json::Value::as_str) else {
+            continue;
+        };
+        let known = Finish::of(word).ok().filter(|_| word != LEGACY)?;
+        choice["finish_reason"] = known.label().into();
+    }
+    Some(whole.to_string())
+}
 
 fn says_something(value: Option<&RawValue>) -> bool {
     value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}" | "false"))
@@ -99,9 +197,8 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// A request may ask for 128 choices at most; one beyond them is not told apart from the first.
     fn bit(&self) -> u128 {
-        1_u128.checked_shl(self.index).unwrap_or(1)
+        bit(self.index)
     }
 
     fn has_content(&self) -> bool {
@@ -158,27 +255,61 @@ impl Delta<'_> {
     }
 }
 
-/// A whole answer: the provider's JSON, and what the program needs to know of it.
+/// A whole answer, and what the program needs to know of it.
 #[derive(Debug)]
 pub struct Completion {
-    /// Valid JSON.
-    pub json: String,
+    /// What it says.
+    pub body: Whole,
     /// At least one choice says something or names why it ended.
     pub has_answer: bool,
     /// Token counts, when the provider reports them.
     pub usage: Option<Usage>,
+    /// What the provider was not told of the request.
+    pub losses: Losses,
+}
+
+/// How a whole answer is carried to its caller.
+#[derive(Debug)]
+pub enum Whole {
+    /// In the caller's own dialect: valid JSON, passed on as it is.
+    Written(String),
+    /// To be written in the caller's dialect.
+    Answer(Answer),
 }
 
 impl Completion {
-    /// Reads a whole answer.
+    /// Reads a whole answer in OpenAI's dialect.
     ///
     /// # Errors
     /// When it is an error object, or no completion at all.
     pub fn parse(data: String) -> Result<Self, ChunkError> {
         let chunk = Chunk::parse(data)?;
         let has_answer = chunk.has_content || chunk.finished != 0;
-        Ok(Self { json: chunk.json, has_answer, usage: chunk.usage })
+        let json = match chunk.carried {
+            Carried::Written(json) => json,
+            Carried::Events(_) => String::new(),
+        };
+        let (body, usage) = (Whole::Written(json), chunk.usage);
+        Ok(Self { body, has_answer, usage, losses: Losses::default() })
     }
+
+    /// An answer that has to be written in the caller's dialect.
+    #[must_use]
+    pub fn of(answer: Answer) -> Self {
+        let (has_answer, usage) = (is_answer(&answer), answer.usage);
+        Self { body: Whole::Answer(answer), has_answer, usage, losses: Losses::default() }
+    }
+
+    /// An answer in the caller's own dialect, of which it is known what it says.
+    #[must_use]
+    pub fn passing(json: String, answer: &Answer) -> Self {
+        let (has_answer, usage) = (is_answer(answer), answer.usage);
+        Self { body: Whole::Written(json), has_answer, usage, losses: Losses::default() }
+    }
+}
+
+fn is_answer(answer: &Answer) -> bool {
+    answer.choices.iter().any(|choice| choice.finish.is_some() || !choice.parts.is_empty())
 }
 
 #[cfg(test)]
@@ -238,6 +369,6 @@ mod tests {
     #[test]
     fn line_breaks_between_tokens_never_reach_the_event_stream() {
         let chunk = Chunk::parse("{\n\"choices\":\r\n[]}".to_owned()).expect("valid JSON");
-        assert_eq!(chunk.json, "{ \"choices\":  []}");
+        assert!(matches!(chunk.carried, Carried::Written(json) if json == "{ \"choices\":  []}"));
     }
 }

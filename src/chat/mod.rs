@@ -5,6 +5,7 @@
 //! which every dialect can be written, and answers come back as [`Event`]s.
 
 mod answer;
+pub mod base64;
 mod chunk;
 mod conversation;
 mod fields;
@@ -18,8 +19,8 @@ mod reading;
 mod request;
 mod split;
 
-pub use answer::{Answer, Choice, Event, Finish, Usage};
-pub use chunk::{Chunk, ChunkError, Completion};
+pub use answer::{Answer, Choice, Event, Finish, Refused, Usage};
+pub use chunk::{Carried, Chunk, ChunkError, Completion, Whole};
 pub use conversation::{
     CacheTime, Call, Conversation, Effort, Format, Media, Part, Reasoning, Returned, Sampling,
     Seal, Source, Speaker, Takes, Thinking, Tool, ToolChoice, Turn, Vendor, text_of,

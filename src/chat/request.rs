@@ -51,6 +51,8 @@ pub struct ChatRequest {
     needs: Needs,
     /// As the caller wrote it; nothing where something was added to the conversation since.
     fields: Option<Fields>,
+    /// Headers that a provider of the caller's own dialect should see.
+    headers: Vec<(&'static str, String)>,
     /// As every dialect can say it; read when it is first wanted.
     conversation: OnceLock<Result<Arc<Conversation>, BadRequest>>,
 }
@@ -71,6 +73,7 @@ impl ChatRequest {
             wants_usage: true,
             needs: Needs::of_conversation(&conversation),
             fields: Some(fields),
+            headers: Vec::new(),
             conversation: OnceLock::from(Ok(Arc::new(conversation))),
         }
     }
@@ -91,6 +94,18 @@ impl ChatRequest {
             reading::conversation(fields.filter(|(_, value)| *value != "null")).map(Arc::new)
         };
         self.conversation.get_or_init(read).as_ref()
+    }
+
+    /// The same with headers that a provider of the caller's own dialect should see.
+    #[must_use]
+    pub fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// Headers that a provider of the caller's own dialect should see.
+    #[must_use]
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.headers
     }
 
     /// What the caller wrote as `model`.
@@ -216,6 +231,7 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, BadRequest> {
         wants_usage,
         needs,
         fields: Some(fields),
+        headers: Vec::new(),
         conversation: OnceLock::new(),
     })
 }

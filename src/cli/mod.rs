@@ -6,6 +6,7 @@ mod bench_failover;
 mod check;
 mod explain;
 mod models;
+mod prices;
 mod serve;
 mod served;
 mod tune;
@@ -44,6 +45,9 @@ enum Command {
     Schema,
     /// Show, fetch or check the local models.
     Models(models::ModelsArgs),
+    /// Show what targets cost, or bring the catalogue of models up to date.
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Judge the rules offline.
     #[command(subcommand)]
     Tune(tune::TuneCommand),
@@ -118,6 +122,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Ran> {
             Ok(Ran::Well)
         }
         Command::Models(args) => models::run(&args, &fetch_env(), out),
+        Command::Prices(command) => prices::run(&command, out),
         Command::Tune(command) => tune::run(&command, out),
         Command::Bench(command) => bench::run(&command, out),
     }

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::{fetch_env, progress};
+use crate::chat::Surface;
 use crate::classify::{Depth, Reason};
 use crate::config::Config;
 use crate::gateway;
@@ -56,7 +57,9 @@ impl Served {
         let body = json!({"model": "auto", "messages": messages}).to_string();
         let received = Instant::now();
         let mut receipt = Receipt::open(Arc::clone(&self.pipeline.snapshot), received);
-        let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
+        let (surface, body) = (Surface::Chat, body.as_bytes());
+        let incoming =
+            Incoming { surface, body, headers: Vec::new(), tier: None, timeout: None, received };
         self.runtime.block_on(self.pipeline.explain(&incoming, &mut receipt))?;
         receipt.close(End::Served, Instant::now());
         Ok(receipt)

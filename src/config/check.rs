@@ -5,22 +5,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dialects::Dialects;
 use super::node::{Kind, Node};
 use super::problem::{Problems, did_you_mean, join};
 use super::raw::{
-    RawBreaker, RawConfig, RawDevice, RawDialect, RawEmbedder, RawEmbedderModel, RawIndex,
-    RawProvider, RawSecret, RawTimers,
+    RawBreaker, RawConfig, RawDevice, RawEmbedder, RawEmbedderModel, RawIndex, RawSecret, RawTimers,
 };
+use super::raw_provider::RawProvider;
 use super::watched::watched;
 use super::{
-    Breaker, Config, Credential, Device, Dialect, Embedder, EmbedderModel, IndexKind, Outcomes,
-    Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier, Timers, Vote, Watched,
+    Breaker, Catalog, Config, Credential, Date, Device, Dialect, Embedder, EmbedderModel,
+    IndexKind, Outcomes, Price, Prompt, Provider, QueryType, RemoteModel, Secret, Server, Tier,
+    Timers, Vote, Watched,
 };
 
 /// The only version of the format so far.
 const VERSION: u64 = 1;
 /// Names that a caller may send as `model` and that no alias or provider may take.
-const RESERVED: [&str; 2] = ["auto", "tier"];
+pub(super) const RESERVED: [&str; 2] = ["auto", "tier"];
 
 /// Reads a secret's file; an error is said in words.
 pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
@@ -32,10 +34,23 @@ pub(super) struct Around<'a> {
     pub(super) root: &'a Node,
     /// Reads the file of a secret.
     pub(super) read: ReadFile<'a>,
-    /// What targets cost.
-    pub(super) prices: &'a BTreeMap<String, Price>,
+    /// What is known of models.
+    pub(super) known: Known<'a>,
+    /// Every dialect by name.
+    pub(super) dialects: &'a Dialects,
     /// Where the sandbox listens, when it answers for every provider.
     pub(super) sandbox: Option<&'a str>,
+}
+
+/// What is known of models from elsewhere than the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// By their names.
+    pub(super) catalog: &'a Catalog,
+    /// What the user says that they cost.
+    pub(super) prices: &'a BTreeMap<String, Price>,
+    /// They are gone from some day on.
+    pub(super) today: Date,
 }
 
 /// Checks everything but the examples. `None` only when a problem of severity error was added.
@@ -54,6 +69,7 @@ pub(super) fn check(
     let providers = check.providers(&raw.providers);
     let models = check.models(raw);
     let tiers = check.tiers(raw, &providers, &models);
+    check.deprecations(&tiers);
     let watched = check.watched(&raw.providers, &providers);
     let query_types = check.query_types(raw, &tiers);
     let default_tier = check.tier(&raw.default_tier, &tiers, &["default_tier"]);
@@ -104,6 +120,7 @@ pub(super) fn check(
         aliases,
         examples: Vec::new(),
         outcomes: Outcomes { rows: Vec::new(), limits: Vec::new() },
+        catalog: Catalog::default(),
     })
 }
 
@@ -163,37 +180,9 @@ impl Check<'_, '_, '_> {
         let key = remote.api_key.as_ref();
         let key = key.and_then(|key| self.secret(key, &["embedder", "remote", "api_key"]));
         let credential = key.map_or(Credential::NotNeeded, Credential::Key);
-        let (name, dialect) = ("embedder".to_owned(), Dialect::OpenAi);
-        let endpoint = Arc::new(Provider { name, dialect, base_url, credential });
+        let endpoint = Provider::new("embedder", Dialect::OpenAi, &base_url, credential);
+        let endpoint = Arc::new(endpoint);
         Some(RemoteModel { endpoint, name: remote.name.clone(), dimensions: remote.dimensions })
-    }
-
-    fn providers(&mut self, raw: &BTreeMap<String, RawProvider>) -> Vec<Arc<Provider>> {
-        let mut providers = Vec::new();
-        for (name, provider) in self.in_file_order("providers", raw) {
-            if name.is_empty() || name.contains('/') || RESERVED.contains(&name.as_str()) {
-                let message = "a provider has a name without `/` that is not `auto` or `tier`";
-                self.error(&["providers", name], message);
-            }
-            let base_url = provider.base_url.trim_end_matches('/');
-            if let Some(complaint) = bad_url(base_url) {
-                self.error(&["providers", name, "base_url"], complaint);
-            }
-            let credential = self.credential(name, provider.api_key.as_ref());
-            let dialect = match provider.dialect {
-                RawDialect::Openai => Dialect::OpenAi,
-            };
-            let (base_url, credential) = match self.around.sandbox {
-                Some(sandbox) => (format!("{sandbox}/{name}/v1"), Credential::NotNeeded),
-                None => (base_url.to_owned(), credential),
-            };
-            let name = name.clone();
-            providers.push(Arc::new(Provider { name, dialect, base_url, credential }));
-        }
-        if providers.is_empty() {
-            self.error(&["providers"], "empty; write at least one provider");
-        }
-        providers
     }
 
     /// The sandbox stands for every provider, so that nothing is asked about the real ones.
@@ -215,39 +204,6 @@ impl Check<'_, '_, '_> {
     }
 
     /// A bad key is a problem and, until the file is refused, no key.
-    fn credential(&mut self, provider: &str, api_key: Option<&RawSecret>) -> Credential {
-        let path = ["providers", provider, "api_key"];
-        if let Some(Node { kind: Kind::Unset(variable), .. }) = self.around.root.at(&path) {
-            return Credential::Unset { variable: variable.clone() };
-        }
-        let Some(written) = api_key else { return Credential::NotNeeded };
-        // `${NAME:-}` with nothing set.
-        if let Some(variable) = self.variable(&path).filter(|_| written.0.trim().is_empty()) {
-            return Credential::Unset { variable: variable.to_owned() };
-        }
-        self.secret(written, &path).map_or(Credential::NotNeeded, Credential::Key)
-    }
-
-    /// A key as written, or the content of the file that `file:PATH` names.
-    fn secret(&mut self, written: &RawSecret, path: &[&str]) -> Option<Secret> {
-        let text = match written.0.strip_prefix("file:") {
-            None => Ok(written.0.clone()),
-            Some(file) => (self.around.read)(Path::new(file))
-                .map_err(|reason| format!("cannot read the secret's file `{file}`: {reason}")),
-        };
-        let complaint = match text.as_deref().map(str::trim) {
-            Err(reason) => reason.clone(),
-            Ok("") => "empty; write a key, or leave it out where none is needed".to_owned(),
-            // RFC 9110 section 5.5: what a header may carry.
-            Ok(key) if !key.chars().all(|each| each.is_ascii_graphic()) => {
-                "has a space or another character that no key has; copy it again".to_owned()
-            }
-            Ok(key) => return Some(Secret::new(key.to_owned())),
-        };
-        self.error(path, complaint);
-        None
-    }
-
     fn query_types(&mut self, raw: &RawConfig, tiers: &[Arc<Tier>]) -> Vec<Arc<QueryType>> {
         let mut query_types = Vec::new();
         for (name, query_type) in self.in_file_order("query_types", &raw.query_types) {
@@ -345,7 +301,7 @@ impl Check<'_, '_, '_> {
     }
 
     /// The variable that the value at `path` came from.
-    fn variable(&self, path: &[&str]) -> Option<&str> {
+    pub(super) fn variable(&self, path: &[&str]) -> Option<&str> {
         match self.around.root.at(path) {
             Some(Node { kind: Kind::Expanded { variable, .. }, .. }) => Some(variable),
             Some(_) | None => None,
@@ -375,7 +331,7 @@ pub(super) fn step(place: usize) -> String {
 
 /// Why a provider's address is none: it has to be an http or https URL that carries no credentials. No complaint shows the
 /// address, because a key may be in it.
-fn bad_url(url: &str) -> Option<&'static str> {
+pub(super) fn bad_url(url: &str) -> Option<&'static str> {
     let carries_query = url.contains(['?', '#']);
     let complaint = "carries a query or fragment; end it before the `?` or `#`";
     bad_page(url).or_else(|| carries_query.then_some(complaint))

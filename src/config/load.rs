@@ -2,22 +2,29 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use thiserror::Error;
 
+use super::dialects;
 use super::problem::{Problem, Problems, Severity};
 use super::raw::RawConfig;
-use super::{Config, Outcomes, Price, Sources, check, examples, node, outcomes, prices, shape};
+use super::{Config, Date, Sources, catalog, check, examples, node, outcomes, prices, shape};
 
 /// The table of outcomes beside a configuration that names none.
 const OUTCOMES: &str = "outcomes.yaml";
+/// The table of dialects beside a configuration that names none.
+const DIALECTS: &str = "dialects.yaml";
 /// The prices beside a configuration that names none.
 const PRICES: &str = "prices.yaml";
+/// The catalogue of models beside a configuration that names none.
+const CATALOG: &str = "catalog.yaml";
+/// The prices of a gateway without a file.
+const NO_PRICES: &str = "version: 1\nmodels: {}\n";
 
 /// Where variables come from: the process, or a map in tests.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -58,6 +65,12 @@ pub fn load(
     load_noting(path, env, sandbox, &mut Sources::default())
 }
 
+/// The day on which this is read: models are gone from some day on.
+#[expect(clippy::disallowed_methods, reason = "here the world is read; tests give another day")]
+fn today() -> Date {
+    Date::of(SystemTime::now())
+}
+
 /// The same, and notes what was read, so that somebody can tell later whether reading again would give something else.
 ///
 /// # Errors
@@ -68,9 +81,19 @@ pub fn load_noting(
     sandbox: Option<&str>,
     sources: &mut Sources,
 ) -> Result<Loaded, ConfigError> {
+    load_on(today(), path, (env, sandbox), sources)
+}
+
+/// The same on any day.
+pub(super) fn load_on(
+    today: Date,
+    path: &Path,
+    (env, sandbox): (Environment<'_>, Option<&str>),
+    sources: &mut Sources,
+) -> Result<Loaded, ConfigError> {
     let mut problems = Problems::new(path);
     let disk = Disk(RefCell::default());
-    let config = read_config(path, Around { env, sandbox, disk: &disk }, &mut problems);
+    let config = read_config(path, Around { env, sandbox, today, disk: &disk }, &mut problems);
     *sources = disk.0.into_inner();
     let mut found = problems.found;
     found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
@@ -102,12 +125,13 @@ impl Disk {
 struct Around<'a> {
     env: Environment<'a>,
     sandbox: Option<&'a str>,
+    today: Date,
     disk: &'a Disk,
 }
 
 fn read_config(
     path: &Path,
-    Around { env, sandbox, disk }: Around<'_>,
+    Around { env, sandbox, today, disk }: Around<'_>,
     problems: &mut Problems<'_>,
 ) -> Option<Config> {
     let text = match disk.read(path) {
@@ -132,67 +156,70 @@ fn read_config(
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let examples_folder = folder.join(&raw.examples);
     let read = |file: &Path| disk.read(&folder.join(file)).map_err(|error| error.to_string());
-    let prices_line = raw.prices.as_ref().map(|_| root.line_of(&["prices"]));
-    let prices_path = folder.join(raw.prices.as_deref().unwrap_or(PRICES));
-    let prices = read_prices(&prices_path, prices_line, (env, disk), problems);
-    let around = check::Around { root: &root, read: &read, prices: &prices, sandbox };
+    let beside = |key, written: Option<&String>, name: &str, shipped| Beside {
+        key,
+        path: folder.join(written.map_or(name, String::as_str)),
+        named_on: written.map(|_| root.line_of(&[key])),
+        shipped,
+    };
+    let catalog = beside("catalog", raw.catalog.as_ref(), CATALOG, catalog::SHIPPED);
+    let catalog = catalog.read(disk, problems, |rows, found| catalog::check(rows, env, found));
+    let catalog = catalog.unwrap_or_default();
+    let prices = beside("prices", raw.prices.as_ref(), PRICES, NO_PRICES);
+    let prices =
+        prices.read(disk, problems, |rows, found| prices::check(rows, env, &catalog, found));
+    let prices = prices.unwrap_or_default();
+    let known = check::Known { catalog: &catalog, prices: &prices, today };
+    let dialects = beside("dialects", raw.dialects.as_ref(), DIALECTS, dialects::SHIPPED);
+    // With a table that cannot be read, every provider would be a mistake.
+    let dialects =
+        dialects.read(disk, problems, |rows, found| dialects::check(rows, env, found))??;
+    let around = check::Around { root: &root, read: &read, known, dialects: &dialects, sandbox };
     let config = check::check(&raw, around, problems);
     // Checked even when the configuration is refused, so that a user sees all mistakes at once.
-    let outcomes_path = folder.join(raw.outcomes.as_deref().unwrap_or(OUTCOMES));
-    let named_on = raw.outcomes.as_ref().map(|_| root.line_of(&["outcomes"]));
-    let outcomes = read_outcomes(&outcomes_path, named_on, (env, disk), problems);
+    let outcomes = beside("outcomes", raw.outcomes.as_ref(), OUTCOMES, outcomes::SHIPPED);
+    let outcomes = outcomes.read(disk, problems, |rows, found| outcomes::check(rows, env, found));
     let mut config = config?;
-    config.outcomes = outcomes?;
+    config.outcomes = outcomes??;
+    config.catalog = catalog;
     let line = root.line_of(&["examples"]);
     let files = read_examples(&examples_folder, line, disk, problems)?;
     config.examples = examples::check(&files, &config.query_types, &root, problems);
     Some(config)
 }
 
-/// The table that is named on a line of the configuration, or stands beside it, or else the shipped one.
-fn read_outcomes(
-    path: &Path,
+/// A file that the configuration names, or that stands beside it, or else one that is part of the program.
+struct Beside {
+    key: &'static str,
+    path: PathBuf,
+    /// The line on which the configuration names it.
     named_on: Option<usize>,
-    (env, disk): (Environment<'_>, &Disk),
-    problems: &mut Problems<'_>,
-) -> Option<Outcomes> {
-    let text = match disk.read(path) {
-        Ok(text) => Cow::Owned(text),
-        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => {
-            Cow::Borrowed(outcomes::SHIPPED)
-        }
-        Err(error) => {
-            let message = format!("cannot read `{}`: {error}", path.display());
-            problems.error(named_on.unwrap_or_default(), "outcomes", message);
-            return None;
-        }
-    };
-    let mut found = Problems::new(path);
-    let rows = outcomes::check(&text, env, &mut found);
-    problems.found.append(&mut found.found);
-    rows
+    shipped: &'static str,
 }
 
-/// The prices that are named on a line of the configuration, or stand beside it, or none.
-fn read_prices(
-    path: &Path,
-    named_on: Option<usize>,
-    (env, disk): (Environment<'_>, &Disk),
-    problems: &mut Problems<'_>,
-) -> BTreeMap<String, Price> {
-    match disk.read(path) {
-        Ok(text) => {
-            let mut found = Problems::new(path);
-            let prices = prices::check(&text, env, &mut found);
-            problems.found.append(&mut found.found);
-            prices
-        }
-        Err(error) if named_on.is_none() && error.kind() == ErrorKind::NotFound => BTreeMap::new(),
-        Err(error) => {
-            let message = format!("cannot read `{}`: {error}", path.display());
-            problems.error(named_on.unwrap_or_default(), "prices", message);
-            BTreeMap::new()
-        }
+impl Beside {
+    /// Nothing only when it cannot be read, which is a problem.
+    fn read<T>(
+        &self,
+        disk: &Disk,
+        problems: &mut Problems<'_>,
+        check: impl FnOnce(&str, &mut Problems<'_>) -> T,
+    ) -> Option<T> {
+        let text = match disk.read(&self.path) {
+            Ok(text) => Cow::Owned(text),
+            Err(error) if self.named_on.is_none() && error.kind() == ErrorKind::NotFound => {
+                Cow::Borrowed(self.shipped)
+            }
+            Err(error) => {
+                let message = format!("cannot read `{}`: {error}", self.path.display());
+                problems.error(self.named_on.unwrap_or_default(), self.key, message);
+                return None;
+            }
+        };
+        let mut found = Problems::new(&self.path);
+        let checked = check(&text, &mut found);
+        problems.found.append(&mut found.found);
+        Some(checked)
     }
 }
 

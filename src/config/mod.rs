@@ -6,8 +6,14 @@
 //!
 //! Nothing here imports another module of the program, and nothing past `load` and `sources` touches a file or the environment.
 
+mod abilities;
+mod catalog;
 mod check;
+mod date;
+mod dialects;
 mod examples;
+mod known;
+mod listed;
 mod load;
 mod manner;
 mod node;
@@ -15,11 +21,16 @@ mod outcomes;
 mod policy;
 mod prices;
 mod problem;
+mod providers;
+mod rate;
 mod raw;
+mod raw_dialects;
+mod raw_provider;
 mod raw_watch;
 mod secret;
 mod shape;
 mod sources;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tiers;
@@ -33,19 +44,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use abilities::{Abilities, Effort, Modality, Sampling};
+pub use catalog::{Catalog, CatalogRow, is_like};
+pub use date::Date;
+pub use dialects::{FieldRule, Habits, Speech};
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
-    CacheManner, Echo, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner,
-    ToolIds,
+    CacheManner, Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner,
+    ThinkingManner, ToolIds,
 };
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;
 pub use outcomes::{LimitHeaders, Meaning, OutcomeRow, Outcomes, Signs, Status};
-pub use policy::{Abilities, Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
-pub use prices::Price;
+pub use policy::{Commit, OnBreak, OnRefusal, Order, Patience, Policy, Spill};
+pub use prices::{LongPrice, PartialPrice, Price};
 pub use problem::{Problem, Severity};
+pub use rate::Rate;
 pub use secret::Secret;
 pub use sources::Sources;
+pub use target::{Scopes, Target};
 pub use watched::{FeedKind, HealthCheck, Probe, ProbeKind, StatusFeed, Watched};
 
 /// Everything a gateway needs to start, checked.
@@ -65,8 +82,10 @@ pub struct Config {
     pub timers: Timers,
     /// When a target is set aside.
     pub breaker: Breaker,
-    /// What targets can do, by `<provider>/<model>`.
+    /// What targets of which the user says something can do, by `<provider>/<model>`.
     pub models: BTreeMap<String, Arc<Abilities>>,
+    /// What is known of all others.
+    pub catalog: Catalog,
     /// Providers in file order.
     pub providers: Vec<Arc<Provider>>,
     /// What is asked about providers beside real traffic.
@@ -252,19 +271,49 @@ pub struct Breaker {
 pub struct Provider {
     /// Key under `providers`.
     pub name: String,
-    /// What it speaks.
+    /// The wire format that it speaks.
     pub dialect: Dialect,
-    /// Up to and without `/chat/completions`; no trailing slash.
+    /// How it is spoken to.
+    pub speech: Speech,
+    /// Up to what the wire format adds; no trailing slash.
     pub base_url: String,
     /// How it is told who pays.
     pub credential: Credential,
+    /// The region of a signature.
+    pub region: Option<String>,
 }
 
-/// What a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A wire format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dialect {
     /// `POST {base_url}/chat/completions`, as OpenAI and everyone compatible with it.
+    #[default]
     OpenAi,
+    /// `POST {base_url}/responses`.
+    Responses,
+    /// `POST {base_url}/v1/messages`.
+    Anthropic,
+    /// `POST {base_url}/models/{model}:generateContent`.
+    Gemini,
+    /// `POST {base_url}/v2/chat`.
+    Cohere,
+    /// `POST {base_url}/model/{model}/converse`.
+    Bedrock,
+}
+
+impl Dialect {
+    /// As it is written.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
+        }
+    }
 }
 
 /// How a provider is told who pays.
@@ -272,8 +321,19 @@ pub enum Dialect {
 pub enum Credential {
     /// The provider asks for none, such as a model server on the local network.
     NotNeeded,
-    /// Sent as a bearer token.
+    /// Sent in a header.
     Key(Secret),
+    /// Signs each request.
+    Aws {
+        /// Access key id.
+        id: Secret,
+        /// Secret access key.
+        secret: Secret,
+        /// Session token, of temporary keys.
+        session: Option<Secret>,
+    },
+    /// A service account's key, a JSON document, for which short-lived tokens are had.
+    Google(Secret),
     /// The configuration names an environment variable that is not set: the provider is left out of every plan.
     Unset {
         /// The variable to set.
@@ -281,12 +341,51 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// Every secret of it, to be taken out of what providers say.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let all = match self {
+            Self::Key(key) => [Some(key), None, None],
+            Self::Aws { id, secret, session } => [Some(id), Some(secret), session.as_ref()],
+            // The document is long; what providers could repeat of it is no secret.
+            Self::Google(_) | Self::NotNeeded | Self::Unset { .. } => [None, None, None],
+        };
+        all.into_iter().flatten()
+    }
+
+    /// Tells one from another without showing it.
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Key(key) | Self::Aws { id: key, .. } | Self::Google(key) => key.fingerprint(),
+            Self::NotNeeded | Self::Unset { .. } => 0,
+        }
+    }
+}
+
+impl Provider {
+    /// A provider that speaks a wire format as it is.
+    #[must_use]
+    pub fn new(name: &str, dialect: Dialect, base_url: &str, credential: Credential) -> Self {
+        Self {
+            name: name.to_owned(),
+            dialect,
+            speech: Speech::plain(dialect),
+            base_url: base_url.to_owned(),
+            credential,
+            region: None,
+        }
+    }
+}
+
 impl Provider {
     /// Whether requests can be sent to it at all.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         match &self.credential {
-            Credential::NotNeeded | Credential::Key(_) => true,
+            Credential::NotNeeded
+            | Credential::Key(_)
+            | Credential::Aws { .. }
+            | Credential::Google(_) => true,
             Credential::Unset { .. } => false,
         }
     }
@@ -298,51 +397,6 @@ impl Provider {
         let host = self.base_url.get(host_at..).unwrap_or_default();
         let end = host.find('/').unwrap_or(host.len());
         self.base_url.get(..host_at + end).unwrap_or(&self.base_url)
-    }
-}
-
-/// A model at a provider.
-#[derive(Debug)]
-pub struct Target {
-    /// `<provider>/<model>`.
-    pub id: String,
-    /// Where it is served.
-    pub provider: Arc<Provider>,
-    /// The provider's name for the model.
-    pub model: String,
-    /// What it can do.
-    pub abilities: Arc<Abilities>,
-    /// What its health is remembered by.
-    pub scopes: Scopes,
-}
-
-/// What can fail about a target, each by a name that changes when it becomes another thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scopes {
-    /// Where it is served.
-    pub endpoint: Arc<str>,
-    /// Who pays there. The key itself is not in it.
-    pub credential: Arc<str>,
-    /// The model there, under that key.
-    pub deployment: Arc<str>,
-}
-
-impl Target {
-    /// Names a model at a provider.
-    #[must_use]
-    pub fn new(provider: Arc<Provider>, model: &str, abilities: Arc<Abilities>) -> Self {
-        let id = format!("{}/{model}", provider.name);
-        let key = match &provider.credential {
-            Credential::Key(key) => key.fingerprint(),
-            Credential::NotNeeded | Credential::Unset { .. } => 0,
-        };
-        let credential = format!("{} {key:016x} {}", provider.name, provider.endpoint());
-        let scopes = Scopes {
-            endpoint: provider.endpoint().into(),
-            deployment: format!("{credential} {model}").into(),
-            credential: credential.into(),
-        };
-        Self { id, provider, model: model.to_owned(), abilities, scopes }
     }
 }
 
@@ -406,7 +460,8 @@ impl Config {
     /// A model that a caller names, whether a tier lists it or not.
     #[must_use]
     pub fn target(&self, provider: &Arc<Provider>, model: &str) -> Target {
-        let abilities = self.models.get(&format!("{}/{model}", provider.name));
-        Target::new(Arc::clone(provider), model, abilities.cloned().unwrap_or_default())
+        let said = self.models.get(&format!("{}/{model}", provider.name));
+        let known = || known::of(&self.catalog, &provider.name, model);
+        Target::new(Arc::clone(provider), model, said.cloned().unwrap_or_else(known))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::node::{self, Kind, Node};
 use super::problem::{Problems, join};
-use super::raw::RawDialect;
+use super::raw_dialects::RawProtocol;
 use super::{Dialect, Environment, shape};
 
 /// The shipped table.
@@ -162,7 +162,7 @@ struct RawLimit {
 #[serde(deny_unknown_fields)]
 struct RawRow {
     #[serde(default)]
-    dialect: Option<RawDialect>,
+    dialect: Option<RawProtocol>,
     #[serde(default)]
     status: Vec<RawStatus>,
     #[serde(default)]
@@ -238,9 +238,7 @@ struct Check<'a, 'p, 'f> {
 
 impl Check<'_, '_, '_> {
     fn row(&mut self, raw: &RawRow, place: usize) -> OutcomeRow {
-        let dialect = raw.dialect.as_ref().map(|dialect| match dialect {
-            RawDialect::Openai => Dialect::OpenAi,
-        });
+        let dialect = raw.dialect.map(RawProtocol::dialect);
         let when = Signs {
             dialect,
             statuses: self.statuses(&raw.status, place),

@@ -1,11 +1,10 @@
-//! How the targets of a tier are tried, and what each of them can do.
+//! How the targets of a tier are tried.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Target;
-use super::prices::Price;
-use super::raw::{RawCommit, RawModel, RawOnBreak, RawOnRefusal, RawOrder, RawPatience, RawTier};
+use super::raw::{RawCommit, RawOnBreak, RawOnRefusal, RawOrder, RawPatience, RawTier};
 
 /// How the targets of a tier are tried.
 #[derive(Debug, Clone, Default)]
@@ -94,42 +93,6 @@ pub enum OnBreak {
     Rescue,
     /// An error in the stream.
     Error,
-}
-
-/// What a target can do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Abilities {
-    /// Tokens that it can read, its answer included; nothing where nobody has said.
-    pub context: Option<u64>,
-    /// Whether it sees images.
-    pub images: bool,
-    /// Whether it calls tools.
-    pub tools: bool,
-    /// Whether it answers in a JSON schema.
-    pub json_schema: bool,
-    /// Whether it goes on with an answer that the conversation ends with; nothing where nobody has said.
-    pub prefill: Option<bool>,
-    /// What it costs.
-    pub price: Option<Price>,
-}
-
-impl Default for Abilities {
-    fn default() -> Self {
-        Self::of(&RawModel::default(), None)
-    }
-}
-
-impl Abilities {
-    pub(super) fn of(raw: &RawModel, price: Option<Price>) -> Self {
-        Self {
-            context: raw.context,
-            images: raw.images,
-            tools: raw.tools,
-            json_schema: raw.json_schema,
-            prefill: raw.prefill,
-            price,
-        }
-    }
 }
 
 /// The policy of a tier, its spill aside.

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::raw_watch::{RawHealthCheck, RawProbe, RawStatusFeed, default_probe_every_ms};
+use super::abilities::RawModel;
+use super::raw_provider::RawProvider;
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -37,7 +38,7 @@ pub(super) struct RawConfig {
     /// When a target is set aside.
     #[serde(default)]
     pub(super) breaker: RawBreaker,
-    /// What targets can do, by `<provider>/<model>`; one that is not listed is taken to do everything.
+    /// What targets can do, by `<provider>/<model>`, where that is something else than the catalogue says.
     #[serde(default)]
     pub(super) models: BTreeMap<String, RawModel>,
     /// Endpoints by name.
@@ -62,7 +63,16 @@ pub(super) struct RawConfig {
     /// table that is part of the program otherwise.
     #[serde(default)]
     pub(super) outcomes: Option<String>,
-    /// What targets cost, relative to this file. Left out, `prices.yaml` where there is one.
+    /// Which dialects there are, relative to this file. Left out, `dialects.yaml` where there is one, and the table that is part
+    /// of the program otherwise.
+    #[serde(default)]
+    pub(super) dialects: Option<String>,
+    /// What is known of models by their names, relative to this file. Left out, `catalog.yaml` where there is one, and the
+    /// catalogue that is part of the program otherwise.
+    #[serde(default)]
+    pub(super) catalog: Option<String>,
+    /// What targets cost where that is something else than the catalogue says, relative to this file. Left out,
+    /// `prices.yaml` where there is one.
     #[serde(default)]
     pub(super) prices: Option<String>,
 }
@@ -283,43 +293,6 @@ impl Default for RawBreaker {
     }
 }
 
-/// An endpoint, its dialect and its credential.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawProvider {
-    /// What it speaks.
-    #[serde(default)]
-    pub(super) dialect: RawDialect,
-    /// Up to and without `/chat/completions`.
-    #[schemars(example = &"https://api.openai.com/v1")]
-    pub(super) base_url: String,
-    /// The key: `${NAME}`, `file:PATH` or text. Left out, no key is sent; a `${NAME}` that is not set leaves the provider out.
-    #[serde(default)]
-    pub(super) api_key: Option<RawSecret>,
-    /// A page that tells whether the provider is well, such as `/health` of a model server. Left out, none is asked.
-    #[serde(default)]
-    pub(super) health_check: Option<RawHealthCheck>,
-    /// How the way to the provider is measured; nothing of it is ever charged for.
-    #[serde(default)]
-    pub(super) probe: RawProbe,
-    /// Between two probes, in milliseconds.
-    #[serde(default = "default_probe_every_ms")]
-    #[schemars(range(min = 1000, max = 3_600_000))]
-    pub(super) probe_every_ms: u64,
-    /// What the provider publishes about its own troubles. Left out, nothing is read.
-    #[serde(default)]
-    pub(super) status_feed: Option<RawStatusFeed>,
-}
-
-/// What a provider speaks.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawDialect {
-    /// OpenAI's chat completions, and every endpoint compatible with it.
-    #[default]
-    Openai,
-}
-
 /// An ordered list of targets.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -446,29 +419,6 @@ pub(super) enum RawOnBreak {
     Rescue,
     /// An error in the stream.
     Error,
-}
-
-/// What a target can do.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawModel {
-    /// Tokens that it can read, its answer included.
-    #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub(super) context: Option<u64>,
-    /// Whether it sees images.
-    pub(super) images: bool,
-    /// Whether it calls tools.
-    pub(super) tools: bool,
-    /// Whether it answers in a JSON schema.
-    pub(super) json_schema: bool,
-    /// Whether it goes on with an answer that the conversation ends with. Left out, it is asked to only by callers.
-    pub(super) prefill: Option<bool>,
-}
-
-impl Default for RawModel {
-    fn default() -> Self {
-        Self { context: None, images: true, tools: true, json_schema: true, prefill: None }
-    }
 }
 
 /// A kind of prompt, and the tier that should answer it.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    Config, ConfigError, Credential, FeedKind, Loaded, ProbeKind, Severity, Watched, load,
+    Config, ConfigError, Credential, Date, FeedKind, Loaded, ProbeKind, Severity, Sources, Watched,
+    load,
 };
 
 const VALID: &str = r#"version: 1
@@ -67,7 +68,9 @@ impl Project {
             let found = self.env.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        load(&self.path("semroute.yaml"), &env, None)
+        let today = Date::parse("2026-11-24").unwrap();
+        let mut sources = Sources::default();
+        load::load_on(today, &self.path("semroute.yaml"), (&env, None), &mut sources)
     }
 
     fn config(&self) -> Config {
@@ -131,8 +134,10 @@ fn unknown_key_is_reported_on_each_level() {
             "    base_url: https://api.openai.com/v1",
             "    base_url: https://x.org\n    color: 1",
         ),
-        &["7: providers.openai.color: unknown key; known here: api_key, base_url, dialect, \
-               health_check, probe, probe_every_ms, status_feed"],
+        &[
+            "7: providers.openai.color: unknown key; known here: api_key, api_version, aws, base_url, dialect, \
+           health_check, location, probe, probe_every_ms, project, region, service_account, status_feed",
+        ],
     );
     check(
         &but("{tier: general}", "{tier: general, min_confidenc: 0.5}"),
@@ -144,11 +149,14 @@ fn unknown_key_is_reported_on_each_level() {
 fn missing_key_is_reported_with_an_example() {
     check(&but("version: 1\n", ""), &["1: version: missing; write it, such as `version: 1`"]);
     check(&but("version: 1", "version:"), &["1: version: missing; write it, such as `version: 1`"]);
+    check(&but("    base_url: https://api.openai.com/v1\n", ""), &[]);
     check(
-        &but("    base_url: https://api.openai.com/v1\n", ""),
-        &[
-            r#"5: providers.openai.base_url: missing; write it, such as `base_url: "https://api.openai.com/v1"`"#,
-        ],
+        &but("    base_url: https://api.openai.com/v1\n", "    dialect: azure\n"),
+        &["5: providers.openai.base_url: missing; `dialect: azure` is served at many addresses"],
+    );
+    check(
+        &but("    base_url: https://api.openai.com/v1\n", "    dialect: vertex\n    project: p\n"),
+        &["5: providers.openai.location: missing; `dialect: vertex` needs it"],
     );
     check(
         &but("  coding: {tier: general}", "  coding:"),
@@ -224,7 +232,11 @@ fn unknown_word_of_an_enumeration_names_the_known_ones() {
             r#"{base_url: "http://127.0.0.1:8000/v1"}"#,
             "{base_url: http://x.org, dialect: soap}",
         ),
-        &["8: providers.local.dialect: `soap` is unknown; known here: openai"],
+        &[
+            "8: providers.local.dialect: `soap` is unknown; known here: anthropic, azure, azure-v1, \
+           bedrock, cohere, deepseek, fireworks, gemini, groq, llamacpp, mistral, ollama, openai, openrouter, qwen, \
+           responses, tgi, together, tokenmix, vertex, vllm, xai",
+        ],
     );
 }
 
@@ -882,4 +894,116 @@ fn problems_of_what_is_watched_are_told() {
         &watched("status_feed: {url: \"https://a.org\"}"),
         &["8: providers.local.status_feed.kind: missing; write it, such as `kind: \"statuspage\"`"],
     );
+}
+
+/// Rows of a catalogue for the two targets of the valid configuration.
+const CATALOG: &str = "version: 1
+models:
+  gpt:
+    context: 8000
+    max_output: 1000
+    input: [text]
+    tools: true
+    reasoning: [low, high]
+    price: {input: 1, output: 2, cache_read: 0.5}
+    as_of: 2026-11-01
+    source: here
+  llama*: {context: 4000, deprecated: 2026-12-01, as_of: 2026-11-01, source: here}
+";
+
+#[test]
+fn what_the_user_says_stands_above_the_catalogue_field_by_field() {
+    let yaml = but(
+        "tiers:",
+        "models:\n  openai/gpt: {context: 9000, images: true, reasoning: [], choices: 4}\ntiers:",
+    );
+    let project = Project::new(&yaml)
+        .file("catalog.yaml", CATALOG)
+        .file("prices.yaml", "version: 1\nmodels:\n  openai/gpt: {output: 3}\n");
+    let config = project.config();
+    let can = &config.tiers[0].targets[0].abilities;
+    assert_eq!((can.context, can.max_output, can.choices), (Some(9_000), Some(1_000), Some(4)));
+    assert_eq!((can.images, can.audio, can.tools), (Some(true), Some(false), Some(true)));
+    assert_eq!((can.json_schema, can.prefill), (None, None));
+    assert_eq!(can.reasoning.as_deref(), Some(&[][..]));
+    let price = can.price.unwrap();
+    let rates = [Some(price.input), Some(price.output), price.cache_read, price.cache_write];
+    let rates: Vec<String> = rates.iter().flatten().map(ToString::to_string).collect();
+    assert_eq!(rates, ["1", "3", "0.5"]);
+    // Nobody says anything of it but the catalogue, by a pattern; and a caller may name one that no tier lists.
+    assert_eq!(config.tiers[0].targets[1].abilities.context, Some(4_000));
+    let local = config.provider("local").unwrap();
+    assert_eq!(config.target(local, "llama-9").abilities.context, Some(4_000));
+    assert_eq!(config.target(local, "other").abilities.context, None);
+    let openai = config.provider("openai").unwrap();
+    assert_eq!(config.target(openai, "gpt").abilities.context, Some(9_000));
+}
+
+#[test]
+fn models_that_are_gone_or_soon_will_be_are_named_once() {
+    let check_day = |day: &str, expected: &[&str]| {
+        let catalog = CATALOG.replace("2026-12-01", day);
+        let yaml = but("default_tier", "  other: {targets: [local/llama]}\ndefault_tier");
+        Project::new(&yaml)
+            .env("OPENAI_API_KEY", SECRET)
+            .file("catalog.yaml", &catalog)
+            .check(expected);
+    };
+    let place = "13: warning: tiers.general.targets[1]: `local/llama`";
+    let soon = |day: &str, left: u32| {
+        format!("{place} will be deprecated on {day}, in {left} days; name another model")
+    };
+    check_day("2026-12-25", &[]);
+    check_day("2026-12-24", &[&soon("2026-12-24", 30)]);
+    check_day("2026-12-01", &[&soon("2026-12-01", 7)]);
+    let gone = |day: &str| format!("{place} is deprecated since {day}; name another model");
+    check_day("2026-11-24", &[&gone("2026-11-24")]);
+    check_day("2026-06-01", &[&gone("2026-06-01")]);
+}
+
+#[test]
+fn problems_of_models_and_their_files_are_reported() {
+    let with = |model: &str| but("tiers:", &format!("models: {{local/llama: {model}}}\ntiers:"));
+    check(
+        &with("{max_outputs: 5}"),
+        &["9: models.local/llama.max_outputs: unknown key; did you mean `max_output`?"],
+    );
+    check(
+        &with("{deprecated: 2026-02-30}"),
+        &["9: models.local/llama.deprecated: `2026-02-30` is no day; write it as 2026-12-01"],
+    );
+    check(
+        &with("{reasoning: [hard]}"),
+        &[
+            "9: models.local/llama.reasoning[0]: `hard` is unknown; known here: none, minimal, low, medium, \
+           high, xhigh, max",
+        ],
+    );
+    let prices = |text: &str, expected: &[&str]| {
+        let text = format!("version: 1\nmodels:\n  {text}\n");
+        let catalog = CATALOG.replace("2026-12-01", "2030-01-01");
+        Project::new(VALID)
+            .file("catalog.yaml", &catalog)
+            .file("prices.yaml", &text)
+            .check(expected);
+    };
+    prices(
+        "local/llama: {output: 3}",
+        &[
+            "prices.yaml:3: models.local/llama: `input` is missing, here and in the catalogue; write it",
+        ],
+    );
+    prices(
+        "local/llama: {input: 3, outptu: 1}",
+        &["prices.yaml:3: models.local/llama.outptu: unknown key; did you mean `output`?"],
+    );
+    check(
+        &but("default_tier", "catalog: nowhere.yaml\ndefault_tier"),
+        &["14: catalog: cannot read `nowhere.yaml`: No such file or directory (os error 2)"],
+    );
+    Project::new(VALID).file("catalog.yaml", "version: 1\nmodel: {}\n").check(&[
+        "catalog.yaml:1: models: missing; write it, such as `models: \
+         {\"gpt-6-luna\":{\"as_of\":\"2026-11-24\",\"source\":\"https://example.com\"}}`",
+        "catalog.yaml:2: model: unknown key; did you mean `models`?",
+    ]);
 }

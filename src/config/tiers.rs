@@ -1,39 +1,15 @@
-//! The part of the check that knows tiers, their targets, and what targets can do.
+//! The part of the check that knows tiers and their targets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{Check, step};
+use super::known::Models;
 use super::policy::policy;
 use super::problem::did_you_mean;
-use super::raw::{RawConfig, RawModel, RawOrder, RawTier};
-use super::{Abilities, Provider, Spill, Target, Tier};
-
-/// What targets can do, by their names.
-type Models = BTreeMap<String, Arc<Abilities>>;
+use super::raw::{RawConfig, RawOrder, RawTier};
+use super::{Provider, Spill, Target, Tier};
 
 impl Check<'_, '_, '_> {
-    /// What is known of models, by their targets.
-    pub(super) fn models(&mut self, raw: &RawConfig) -> Models {
-        let priced = self.around.prices.iter();
-        let mut models: Models = priced
-            .map(|(id, price)| {
-                (id.clone(), Arc::new(Abilities::of(&RawModel::default(), Some(*price))))
-            })
-            .collect();
-        for (id, model) in self.in_file_order("models", &raw.models) {
-            let provider = id.split_once('/').map_or(id.as_str(), |(provider, _)| provider);
-            if !raw.providers.contains_key(provider) {
-                let names: Vec<&str> = raw.providers.keys().map(String::as_str).collect();
-                let hint = did_you_mean(provider, &names);
-                self.error(&["models", id], format!("`{id}` names no provider; {hint}"));
-            }
-            let price = self.around.prices.get(id).copied();
-            models.insert(id.clone(), Arc::new(Abilities::of(model, price)));
-        }
-        models
-    }
-
     pub(super) fn tiers(
         &mut self,
         raw: &RawConfig,
@@ -154,7 +130,7 @@ impl Check<'_, '_, '_> {
             let hint = did_you_mean(provider, &names);
             self.error(path, format!("target {shown} names no provider; {hint}"));
         }
-        let abilities = models.get(id).cloned().unwrap_or_default();
+        let abilities = self.abilities(models, provider, model);
         known.map(|known| Target::new(Arc::clone(known), model, abilities))
     }
 }

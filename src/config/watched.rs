@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Provider;
 use super::check::bad_page;
-use super::raw::RawProvider;
+use super::raw_provider::RawProvider;
 use super::raw_watch::{RawFeedKind, RawHealthCheck, RawProbe, RawStatusFeed};
-use super::{Credential, Provider};
 
 /// What is asked about one provider; at least one thing.
 #[derive(Debug, Clone)]
@@ -89,10 +89,7 @@ pub(super) fn watched(
         RawProbe::Connect => Some(Probe { kind: ProbeKind::Connect, every }),
         RawProbe::Models => Some(Probe { kind: ProbeKind::Models, every }),
     };
-    let is_left_out = match &provider.credential {
-        Credential::Unset { .. } => true,
-        Credential::Key(_) | Credential::NotNeeded => false,
-    };
+    let is_left_out = !provider.is_usable();
     let is_asked = health_check.is_some() || probe.is_some() || status_feed.is_some();
     let provider = Arc::clone(provider);
     (is_asked && !is_left_out).then_some(Watched { provider, health_check, probe, status_feed })

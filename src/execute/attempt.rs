@@ -9,19 +9,23 @@ use tokio::time::Instant;
 use super::stream::{Idle, Pending, Silence, Source};
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
-use crate::config::{Commit, Target};
+use crate::config::{Commit, Habits, Target};
 use crate::health::{Evidence, Outcome, OutcomeTable, Phase, Verdict};
-use crate::provider::{ClientError, Response, encode};
+use crate::provider::{
+    ClientError, Passage, Prepared, ProviderError, Response, Unsayable, prepare,
+};
 
 /// What a call that succeeded gives.
 pub(super) enum Answer {
-    Whole(Completion),
+    Whole(Box<Completion>),
     Stream(Box<Pending>),
 }
 
 /// One call, as it is to be made.
 pub(super) struct Call {
     pub(super) chat: Arc<ChatRequest>,
+    /// Whether the answer may pass as it is.
+    pub(super) passage: Passage,
     /// From when on the answer belongs to the target.
     pub(super) commit: Commit,
     /// Until it begins to answer, and what it means when that is over.
@@ -36,17 +40,20 @@ impl Executor {
         let (started, chat) = (Instant::now(), &call.chat);
         let (wait, phase) = call.patience;
         let limit = Limit::new(started + wait, phase, call.deadline);
-        let sent = self.client.send(&target.provider, encode(chat, target));
+        let prepared = prepare(chat, target, (&Habits::default(), call.passage));
+        let Prepared { encoded, reader, losses } =
+            prepared.map_err(|unsayable| unsaid(chat, unsayable))?;
+        let sent = self.client.send(&target.provider, encoded);
         let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
         let mut response = self.expect_ok(response, limit).await?;
         if chat.stream() {
             if !response.is_event_stream() {
                 return Err(self.not_a_stream(response, limit).await);
             }
-            let source = Source::new(response, Arc::clone(&self.outcomes));
+            let source = Source::new(response, reader, Arc::clone(&self.outcomes));
             let silence = if chat.needs().tools { Silence::Usual } else { Silence::Odd };
             let idle = Idle::new(self.timers.idle, silence);
-            let opened = Pending::open(source, (started, limit), idle).await?;
+            let opened = Pending::open((source, losses), (started, limit), idle).await?;
             call.has_begun.store(true, Ordering::Relaxed);
             let pending = opened.fill(call.commit, call.deadline).await?;
             return Ok(Answer::Stream(Box::new(pending)));
@@ -54,9 +61,14 @@ impl Executor {
         let whole = Limit::new(call.deadline, Phase::Total, call.deadline);
         let body = whole.hold(response.read_answer(self.timers.idle)).await?;
         let body = body.map_err(|error| from_client(&error, Some(response.status())))?;
-        let completion = Completion::parse(body)
-            .map_err(|error| from_chunk(&error, &response, &self.outcomes))?;
-        if completion.has_answer { Ok(Answer::Whole(completion)) } else { Err(bad_reply()) }
+        let mut completion =
+            reader.whole(body).map_err(|error| from_chunk(&error, &response, &self.outcomes))?;
+        completion.losses = losses;
+        if completion.has_answer {
+            Ok(Answer::Whole(Box::new(completion)))
+        } else {
+            Err(bad_reply())
+        }
     }
 
     async fn expect_ok(&self, mut response: Response, limit: Limit) -> Result<Response, Failure> {
@@ -108,12 +120,22 @@ impl Limit {
     }
 }
 
+/// The request cannot be said to this target: because of what it says, or because of the target's dialect.
+fn unsaid(chat: &ChatRequest, Unsayable { param, message }: Unsayable) -> Failure {
+    let outcome =
+        if chat.conversation().is_err() { Outcome::CallerFault } else { Outcome::Unsupported };
+    let code = Some("invalid_value".to_owned());
+    let error = ProviderError { message, param: Some(param), code, ..ProviderError::default() };
+    Failure { outcome, status: Some(400), error: Box::new(error) }
+}
+
 pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
     let outcome = match (error, status) {
         (ClientError::ConnectTimeout, _) => Outcome::TimedOut(Phase::Connect),
         (ClientError::Idle, _) => Outcome::TimedOut(Phase::Idle),
         (ClientError::TooLong { .. } | ClientError::NotText, _) => Outcome::BadReply,
         (ClientError::BadKey, _) => Outcome::CredentialRefused,
+        (ClientError::BadHeader, _) => Outcome::Unsupported,
         (ClientError::Unreachable(_) | ClientError::Setup(_), _) => Outcome::Unreachable,
         (ClientError::Broken(_), None) => Outcome::Reset,
         (ClientError::Broken(_), Some(_)) => Outcome::CutOff,

@@ -50,7 +50,7 @@ pub struct Attempt {
 #[derive(Debug)]
 pub enum Reply {
     /// Complete.
-    Whole(Completion),
+    Whole(Box<Completion>),
     /// In pieces, with its first content in hand.
     Stream(Box<Committed>),
 }

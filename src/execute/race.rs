@@ -16,6 +16,7 @@ use crate::chat::ChatRequest;
 use crate::config::{OnRefusal, Patience, Target};
 use crate::health::{Again, Entry, Next, Outcome, Part, Permit, Phase, Sample, Shut, Standing};
 use crate::plan::{Place, Plan, Skip, Step};
+use crate::provider::Passage;
 
 /// Longest rate limit that a request waits for instead of going on to the next target, and longest wait for what others find out.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -235,6 +236,7 @@ impl<'a> Race<'a> {
         let has_begun = Arc::new(AtomicBool::new(false));
         let call = Call {
             chat: Arc::clone(self.chat),
+            passage: Passage::Open,
             commit: plan.policy.commit,
             patience: self.patience(step, left, now),
             deadline: plan.deadline,

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use super::attempt::{Answer, Call};
 use super::stream::Now;
 use super::{Attempt, Executor};
-use crate::chat::{ChatRequest, Chunk};
+use crate::chat::{Carried, ChatRequest, Chunk, Event};
 use crate::config::{Commit, OnBreak, OnRefusal};
 use crate::health::{Entry, Next, Outcome, Phase, Sample, Size};
 use crate::plan::{Plan, Step};
-use crate::provider::ProviderError;
+use crate::provider::{Passage, ProviderError};
 
 /// Longest beginning that is gone on with.
 const BEGINNING_BYTES_MAX: usize = 256 * 1024;
@@ -55,7 +55,7 @@ enum Way {
 
 /// What becomes of a piece.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Verdict {
     /// It is passed on.
     Pass(Chunk),
     /// The caller has it already.
@@ -107,37 +107,37 @@ impl Rescue {
     }
 
     /// Looks at a piece before the caller does.
-    pub(super) fn hear(&mut self, chunk: Chunk) -> Heard {
+    pub(super) fn hear(&mut self, chunk: Chunk) -> Verdict {
         if !self.is_hiding() {
             self.remember(&chunk);
-            return Heard::Pass(chunk);
+            return Verdict::Pass(chunk);
         }
         match &chunk.text {
             Some(text) if self.hidden.starts_with(text.as_str()) => {
                 self.hidden.drain(..text.len());
-                Heard::Hidden
+                Verdict::Hidden
             }
             Some(text) => match text.strip_prefix(self.hidden.as_str()) {
                 Some(rest) => match with_text(&chunk, rest) {
                     Some(rest) => {
                         self.hidden.clear();
                         self.remember(&rest);
-                        Heard::Pass(rest)
+                        Verdict::Pass(rest)
                     }
                     None => self.diverged(),
                 },
                 None => self.diverged(),
             },
             None if chunk.finished != 0 => self.diverged(),
-            None => Heard::Hidden,
+            None => Verdict::Hidden,
         }
     }
 
-    fn diverged(&mut self) -> Heard {
+    fn diverged(&mut self) -> Verdict {
         let trouble = self.first_trouble();
         let (outcome, error) =
             trouble.unwrap_or_else(|| (Outcome::CutOff, ProviderError::default()));
-        Heard::Diverged(outcome, error)
+        Verdict::Diverged(outcome, error)
     }
 
     fn remember(&mut self, chunk: &Chunk) {
@@ -193,6 +193,7 @@ impl Rescue {
             };
             let call = Call {
                 chat,
+                passage: Passage::Closed,
                 commit: Commit::FirstContent,
                 patience: (self.executor.timers.first_content, Phase::FirstContent),
                 deadline: self.deadline,
@@ -239,7 +240,15 @@ impl Rescue {
 
 /// The same piece with another text.
 fn with_text(chunk: &Chunk, text: &str) -> Option<Chunk> {
-    let mut whole: Value = serde_json::from_str(&chunk.json).ok()?;
-    *whole.pointer_mut("/choices/0/delta/content")? = Value::from(text);
-    Chunk::parse(whole.to_string()).ok()
+    match &chunk.carried {
+        Carried::Written(json) => {
+            let mut whole: Value = serde_json::from_str(json).ok()?;
+            *whole.pointer_mut("/choices/0/delta/content")? = Value::from(text);
+            Chunk::parse(whole.to_string()).ok()
+        }
+        Carried::Events(_) if text.is_empty() => Some(Chunk::of(Vec::new())),
+        Carried::Events(_) => {
+            Some(Chunk::of(vec![Event::Text { choice: 0, text: text.to_owned() }]))
+        }
+    }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::{Limit, bad_reply, from_chunk, from_client};
-use super::rescue::{Heard, Rescue};
+use super::rescue::{Rescue, Verdict};
 use super::{Attempt, Failure};
-use crate::chat::{Chunk, ChunkError, Usage};
+use crate::chat::{Chunk, ChunkError, Losses, Usage};
 use crate::config::Commit;
 use crate::health::{Outcome, OutcomeTable, Permit, Phase, Sample, Size};
-use crate::provider::{EventReader, ProviderError, Response, SseItem};
+use crate::provider::{EventReader, Frame, Heard, ProviderError, Reader, Response, SseItem};
 
 /// Most events before the first content: roles, filter results, pings.
 const STARTUP_EVENTS_MAX: usize = 64;
@@ -32,6 +32,7 @@ const SILENCE_MIN: Duration = Duration::from_secs(10);
 /// A stream whose head has come, read up to its first content, or further. The walk may still move on.
 pub(super) struct Pending {
     source: Source,
+    losses: Losses,
     startup: VecDeque<Chunk>,
     idle: Idle,
     choices: Choices,
@@ -43,7 +44,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Reads until the first content, or until the answer ends without any.
     pub(super) async fn open(
-        mut source: Source,
+        (mut source, losses): (Source, Losses),
         (started, limit): (Instant, Limit),
         mut idle: Idle,
     ) -> Result<Self, Failure> {
@@ -53,13 +54,13 @@ impl Pending {
                 return Err(bad_reply());
             };
             let enough = chunk.has_content || chunk.finished != 0;
-            held += chunk.json.len();
+            held += chunk.bytes();
             choices.hear(&chunk);
             idle.hear(&chunk, Instant::now());
             startup.push_back(chunk);
             if enough {
                 let first = started.elapsed();
-                return Ok(Self { source, startup, idle, choices, first, is_whole: false });
+                return Ok(Self { source, losses, startup, idle, choices, first, is_whole: false });
             }
         }
         Err(bad_reply())
@@ -74,7 +75,7 @@ impl Pending {
         };
         let content =
             |startup: &VecDeque<Chunk>| startup.iter().filter(|chunk| chunk.has_content).count();
-        let mut held: usize = self.startup.iter().map(|chunk| chunk.json.len()).sum();
+        let mut held: usize = self.startup.iter().map(|chunk| chunk.bytes()).sum();
         let mut begun = content(&self.startup);
         while begun < events && !self.is_whole && held < HELD_BYTES_MAX {
             let limit = self.idle.limit(deadline);
@@ -82,7 +83,7 @@ impl Pending {
             let Ok(signal) = tokio::time::timeout_at(until, next).await else { break };
             match signal.and_then(|signal| signal) {
                 Ok(Signal::Chunk(chunk)) => {
-                    held += chunk.json.len();
+                    held += chunk.bytes();
                     begun += usize::from(chunk.has_content);
                     self.choices.hear(&chunk);
                     self.idle.hear(&chunk, Instant::now());
@@ -110,8 +111,9 @@ impl Pending {
         (size, deadline): (Size, Instant),
         rescue: Option<Rescue>,
     ) -> Committed {
-        let Self { source, startup, idle, is_whole, .. } = self;
+        let Self { source, losses, startup, idle, is_whole, .. } = self;
         Committed {
+            losses,
             now: Now { source, startup, idle, is_whole, permit: Some(permit) },
             size,
             deadline,
@@ -136,6 +138,7 @@ fn cut_off() -> Failure {
 #[derive(Debug)]
 pub struct Committed {
     now: Now,
+    losses: Losses,
     size: Size,
     deadline: Instant,
     usage: Option<Usage>,
@@ -186,16 +189,16 @@ impl Committed {
                 Some(Ok(chunk)) => {
                     let heard = match &mut self.rescue {
                         Some(rescue) => rescue.hear(chunk),
-                        None => Heard::Pass(chunk),
+                        None => Verdict::Pass(chunk),
                     };
                     match heard {
-                        Heard::Pass(passed) => {
+                        Verdict::Pass(passed) => {
                             self.choices.hear(&passed);
                             self.usage = passed.usage.or(self.usage);
                             return Piece::Chunk(passed);
                         }
-                        Heard::Hidden => continue,
-                        Heard::Diverged(outcome, error) => {
+                        Verdict::Hidden => continue,
+                        Verdict::Diverged(outcome, error) => {
                             self.record(Outcome::Diverged);
                             return Piece::End(Ending::Broken { outcome, error });
                         }
@@ -217,6 +220,12 @@ impl Committed {
                 }
             }
         }
+    }
+
+    /// What the provider was not told of the request.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Token counts, once the provider has reported them.
@@ -366,6 +375,7 @@ impl Idle {
 #[derive(Debug)]
 pub(super) struct Source {
     response: Response,
+    reader: Reader,
     outcomes: Arc<OutcomeTable>,
     events: EventReader,
     malformed: u8,
@@ -379,19 +389,19 @@ enum Signal {
 }
 
 impl Source {
-    pub(super) fn new(response: Response, outcomes: Arc<OutcomeTable>) -> Self {
-        Self { response, outcomes, events: EventReader::default(), malformed: 0, ended: false }
+    pub(super) fn new(response: Response, reader: Reader, outcomes: Arc<OutcomeTable>) -> Self {
+        let events = EventReader::default();
+        Self { response, reader, outcomes, events, malformed: 0, ended: false }
     }
 
     async fn next(&mut self) -> Result<Signal, Failure> {
         loop {
             while let Some(item) = self.events.pop() {
                 let SseItem::Data(data) = item else { continue };
-                if data.starts_with("[DONE]") {
-                    return Ok(Signal::Done);
-                }
-                match Chunk::parse(data) {
-                    Ok(chunk) => return Ok(Signal::Chunk(chunk)),
+                match self.reader.read(Frame { name: None, data }) {
+                    Ok(Heard::Chunk(chunk)) => return Ok(Signal::Chunk(chunk)),
+                    Ok(Heard::Nothing) => {}
+                    Ok(Heard::Done) => return Ok(Signal::Done),
                     Err(ChunkError::Malformed(_)) if self.malformed < MALFORMED_MAX => {
                         self.malformed += 1;
                     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::brain::{Means, learn};
 use super::{BuildError, assemble, open_embedder};
-use crate::config::{self, Config, Credential, RemoteModel};
+use crate::config::{self, Config, RemoteModel, Secret};
 use crate::embed::fetch::FetchEnv;
 use crate::embed::{Embedder, Reader, ReaderLimits};
 use crate::pipeline::Pipeline;
@@ -66,10 +66,7 @@ fn is_same_remote(a: &RemoteModel, b: &RemoteModel) -> bool {
 }
 
 fn key_of(remote: &RemoteModel) -> Option<&str> {
-    match &remote.endpoint.credential {
-        Credential::Key(key) => Some(key.expose()),
-        Credential::NotNeeded | Credential::Unset { .. } => None,
-    }
+    remote.endpoint.credential.secrets().next().map(Secret::expose)
 }
 
 #[cfg(test)]
@@ -77,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Device, Dialect, EmbedderModel, Provider, Secret};
+    use crate::config::{Credential, Device, Dialect, EmbedderModel, Provider};
 
     fn local(model: EmbedderModel) -> config::Embedder {
         let (device, deadline) = (Device::Cpu, Duration::from_millis(500));
@@ -86,8 +83,8 @@ mod tests {
 
     fn remote(key: &str, deadline_ms: u64) -> config::Embedder {
         let credential = Credential::Key(Secret::new(key.to_owned()));
-        let (name, base_url) = ("embedder".to_owned(), "http://127.0.0.1:1/v1".to_owned());
-        let endpoint = Arc::new(Provider { name, dialect: Dialect::OpenAi, base_url, credential });
+        let url = "http://127.0.0.1:1/v1";
+        let endpoint = Arc::new(Provider::new("embedder", Dialect::OpenAi, url, credential));
         let remote = RemoteModel { endpoint, name: "m".to_owned(), dimensions: 3 };
         let deadline = Duration::from_millis(deadline_ms);
         config::Embedder { remote: Some(remote), deadline, ..local(EmbedderModel::Remote) }

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions` and `POST /v1/route`.
+//! What callers ask of models: `POST /v1/chat/completions` and the other surfaces, and `POST /v1/route`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,26 +16,51 @@ use super::App;
 use super::error::ApiError;
 use super::generation::Generation;
 use super::stream::{Streamed, event_stream};
+use crate::chat::{ChatRequest, Surface};
 use crate::execute::Reply;
 use crate::pipeline::Incoming;
 use crate::receipt::{End, Receipt};
+use crate::surface::{self, About, Writer};
 
 /// Longest time for a body to arrive. A slow one holds a place among the requests in flight.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time that a caller may ask for; more is no deadline.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Answers a chat request.
+/// Answers `POST /v1/chat/completions`.
 pub(super) async fn completions(
     State(app): State<Arc<App>>,
     Extension(generation): Extension<Arc<Generation>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    converse(Serving { app, generation, surface: Surface::Chat }, &headers, body).await
+}
+
+/// Answers `POST /v1/responses`.
+pub(super) async fn responses(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    converse(Serving { app, generation, surface: Surface::Responses }, &headers, body).await
+}
+
+/// Answers `POST /v1/completions`.
+pub(super) async fn legacy(
+    State(app): State<Arc<App>>,
+    Extension(generation): Extension<Arc<Generation>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    converse(Serving { app, generation, surface: Surface::Completions }, &headers, body).await
+}
+
+async fn converse(serving: Serving, headers: &HeaderMap, body: Body) -> Response {
     let received = Instant::now();
-    let serving = Serving { app, generation };
     let mut receipt = serving.receipt(received);
-    match answer(&serving, &headers, body, &mut receipt).await {
+    match answer(&serving, headers, body, &mut receipt).await {
         Ok(Answered::Whole(json)) => {
             receipt.timings.first_content = Some(received.elapsed());
             receipt.close(End::Served, Instant::now());
@@ -67,7 +92,7 @@ pub(super) async fn route(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let serving = Serving { app, generation };
+    let serving = Serving { app, generation, surface: Surface::Chat };
     let mut receipt = serving.receipt(Instant::now());
     match explained(&serving, &headers, body, &mut receipt).await {
         Ok(json) => {
@@ -82,6 +107,8 @@ pub(super) async fn route(
 struct Serving {
     app: Arc<App>,
     generation: Arc<Generation>,
+    /// What the caller speaks.
+    surface: Surface,
 }
 
 impl Serving {
@@ -106,16 +133,18 @@ async fn answer(
     }
     let permit = enter(serving)?;
     let body = read_body(serving, headers, body).await?;
-    let incoming = incoming(headers, &body, receipt.received)?;
+    let incoming = incoming(serving, headers, &body, receipt.received)?;
     let (chat, reply) = serving.generation.pipeline.answer(&incoming, receipt).await?;
     match reply {
         Reply::Whole(completion) => {
             receipt.usage = completion.usage;
-            Ok(Answered::Whole(completion.json))
+            receipt.losses = completion.losses.clone();
+            Ok(Answered::Whole(surface::whole(&chat, *completion, &about(&chat, receipt))))
         }
         Reply::Stream(committed) => {
-            let wants_usage = chat.wants_usage();
-            Ok(Answered::Stream(Streamed { committed, wants_usage, permit }))
+            receipt.losses = committed.losses().clone();
+            let writer = Writer::new(&chat, about(&chat, receipt));
+            Ok(Answered::Stream(Streamed { committed, writer, permit }))
         }
     }
 }
@@ -128,13 +157,28 @@ async fn explained(
 ) -> Result<String, ApiError> {
     let _permit = enter(serving)?;
     let body = read_body(serving, headers, body).await?;
-    let incoming = incoming(headers, &body, receipt.received)?;
+    let incoming = incoming(serving, headers, &body, receipt.received)?;
     serving.generation.pipeline.explain(&incoming, receipt).await?;
     Ok(receipt.explain().to_string())
 }
 
+/// What the answer is called where its provider gives it no name.
+fn about(chat: &ChatRequest, receipt: &Receipt) -> About {
+    let prefix = match chat.surface() {
+        Surface::Chat => "chatcmpl-",
+        Surface::Messages => "msg_",
+        Surface::Responses => "resp_",
+        Surface::Completions => "cmpl-",
+    };
+    let target = receipt.target().and_then(|target| target.split_once('/'));
+    let model = target.map_or_else(|| chat.model(), |(_, model)| model).to_owned();
+    // A receipt's id begins with its time (RFC 9562 section 5.7).
+    let (created, _) = receipt.id.get_timestamp().map_or((0, 0), |time| time.to_unix());
+    About { id: format!("{prefix}{}", receipt.id.simple()), created, model }
+}
+
 /// A place among the requests in flight, or a refusal at once: waiting in line would help nobody.
-fn enter(Serving { app, generation }: &Serving) -> Result<OwnedSemaphorePermit, ApiError> {
+fn enter(Serving { app, generation, .. }: &Serving) -> Result<OwnedSemaphorePermit, ApiError> {
     let limit = generation.server().in_flight_max;
     let taken = Arc::clone(&app.in_flight).try_acquire_owned();
     // The own place is counted too, so that two who come at once cannot both pass as the last one.
@@ -196,6 +240,7 @@ fn too_large(limit: usize) -> ApiError {
 }
 
 fn incoming<'a>(
+    serving: &Serving,
     headers: &'a HeaderMap,
     body: &'a [u8],
     received: Instant,
@@ -212,7 +257,24 @@ fn incoming<'a>(
             Ok(milliseconds) => Some(Duration::from_millis(milliseconds).min(TIMEOUT_MAX)),
         },
     };
-    Ok(Incoming { body, tier: text("x-semroute-tier")?, timeout, received })
+    let (surface, tier) = (serving.surface, text("x-semroute-tier")?);
+    let headers = passed_on(surface, headers);
+    Ok(Incoming { surface, body, headers, tier, timeout, received })
+}
+
+/// What a provider of the caller's own dialect should see: versions and betas of its interface.
+fn passed_on(surface: Surface, headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let names: &[&'static str] = match surface {
+        Surface::Messages => &["anthropic-version", "anthropic-beta"],
+        Surface::Chat | Surface::Responses | Surface::Completions => &[],
+    };
+    let said = names.iter().filter_map(|name| {
+        // A list may be spread over several lines (RFC 9110 section 5.3).
+        let values = headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
+        let joined = values.collect::<Vec<&str>>().join(",");
+        (!joined.is_empty()).then_some((*name, joined))
+    });
+    said.collect()
 }
 
 fn bad_header(name: &str, reason: &str) -> ApiError {

@@ -1,17 +1,20 @@
-//! Errors in OpenAI's shape: the only file that knows which failure has which status.
+//! Errors: the only file that knows which failure has which status.
 
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
+use crate::chat::Surface;
 use crate::execute::NoReply;
 use crate::health::{Outcome, Phase};
 use crate::pipeline::Refusal;
 use crate::plan::Lack;
 use crate::provider::ProviderError;
+use crate::surface::{self, Fault};
 
 /// How long a caller should wait when every target is failing; the breakers' own first time.
 const RETRY_AFTER_SECONDS: u64 = 2;
@@ -172,13 +175,16 @@ fn status_of(last: Outcome) -> (StatusCode, &'static str) {
 }
 
 impl IntoResponse for ApiError {
+    /// In OpenAI's shape; [`in_the_callers_shape`] changes it where the caller speaks another dialect.
     fn into_response(self) -> Response {
-        let body = json!({"error": {
-            "message": self.message,
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-        }});
+        let fault = Fault {
+            status: self.status.as_u16(),
+            kind: self.kind.to_owned(),
+            code: self.code,
+            message: self.message,
+            param: self.param,
+        };
+        let body = surface::fault(Surface::Chat, &fault, "");
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -192,7 +198,34 @@ impl IntoResponse for ApiError {
         // Client libraries retry on their own. Where our own walk has tried everyone, that only multiplies the load.
         let retry = if self.retry_after.is_some() { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(retry));
+        response.extensions_mut().insert(fault);
         response
+    }
+}
+
+/// Writes errors in the dialect of the path that was asked for.
+pub(super) async fn in_the_callers_shape(request: Request, next: Next) -> Response {
+    let surface = surface_of(request.uri().path());
+    let mut response = next.run(request).await;
+    if let (Surface::Messages, Some(id)) = (surface, response.headers().get("x-request-id")) {
+        let id = id.clone();
+        response.headers_mut().insert("request-id", id);
+    }
+    let Some(fault) = response.extensions_mut().remove::<Fault>() else { return response };
+    let request_id = response.headers().get("x-request-id").cloned();
+    let id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let body = surface::fault(surface, &fault, id);
+    *response.body_mut() = Body::from(body.to_string());
+    response
+}
+
+/// What callers of a path speak.
+fn surface_of(path: &str) -> Surface {
+    let bare = path.strip_prefix("/v1").unwrap_or(path);
+    if bare == "/messages" || bare.starts_with("/messages/") {
+        Surface::Messages
+    } else {
+        Surface::Chat
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
@@ -110,6 +110,8 @@ pub async fn serve_data(
 ) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/chat/completions", post(chat::completions))
+        .route("/responses", post(chat::responses))
+        .route("/completions", post(chat::legacy))
         .route("/route", post(chat::route))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::one));
@@ -122,6 +124,7 @@ pub async fn serve_data(
         .route("/readyz", get(admin::readyz_for_callers))
         .fallback(error::unknown_url)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn(error::in_the_callers_shape))
         .with_state(app);
     serve(listener, router, stop).await
 }

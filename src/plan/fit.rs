@@ -48,9 +48,9 @@ pub fn lack(abilities: &Abilities, needs: &Needs) -> Option<Lack> {
     let too_small = abilities.context.filter(|window| is_sure(needed, *window));
     match too_small {
         Some(window) => Some(Lack::Context { window, needed }),
-        None if needs.images && !abilities.images => Some(Lack::Images),
-        None if needs.tools && !abilities.tools => Some(Lack::Tools),
-        None if needs.json_schema && !abilities.json_schema => Some(Lack::JsonSchema),
+        None if needs.images && abilities.images == Some(false) => Some(Lack::Images),
+        None if needs.tools && abilities.tools == Some(false) => Some(Lack::Tools),
+        None if needs.json_schema && abilities.json_schema == Some(false) => Some(Lack::JsonSchema),
         None if needs.prefill && abilities.prefill == Some(false) => Some(Lack::Prefill),
         None => None,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::classify::{Goal, Reason};
-use crate::config::{Abilities, Dialect, Price, Provider, Secret, Spill, Tier};
+use crate::config::{Abilities, Dialect, Price, Provider, Rate, Secret, Spill, Tier};
 use crate::health::Figures;
 
 fn target(id: &str, abilities: Abilities) -> Arc<Target> {
@@ -14,8 +14,7 @@ fn target(id: &str, abilities: Abilities) -> Arc<Target> {
         _ => Credential::Key(Secret::new("k".to_owned())),
     };
     let base_url = format!("http://{name}/v1");
-    let provider =
-        Provider { name: name.to_owned(), dialect: Dialect::OpenAi, base_url, credential };
+    let provider = Provider::new(name, Dialect::OpenAi, &base_url, credential);
     Arc::new(Target::new(Arc::new(provider), model, Arc::new(abilities)))
 }
 
@@ -147,9 +146,9 @@ async fn who_cannot_answer_is_left_out_before_anybody_is_called() {
     };
     let targets = vec![
         target("small/1", without(|abilities| abilities.context = Some(1_000))),
-        target("blind/1", without(|abilities| abilities.images = false)),
-        target("handless/1", without(|abilities| abilities.tools = false)),
-        target("loose/1", without(|abilities| abilities.json_schema = false)),
+        target("blind/1", without(|abilities| abilities.images = Some(false))),
+        target("handless/1", without(|abilities| abilities.tools = Some(false))),
+        target("loose/1", without(|abilities| abilities.json_schema = Some(false))),
         target("fresh/1", without(|abilities| abilities.prefill = Some(false))),
         plain("able/1"),
     ];
@@ -176,7 +175,8 @@ async fn who_cannot_answer_is_left_out_before_anybody_is_called() {
 #[tokio::test]
 async fn the_cheapest_is_first_and_who_has_no_price_is_last() {
     let priced = |id, output| {
-        let price = Some(Price { input: 1.0, output });
+        let rate = |usd| Rate::of_million(usd).expect("a price");
+        let price = Some(Price::plain(rate(1.0), rate(output)));
         target(id, Abilities { price, ..Abilities::default() })
     };
     let targets = vec![plain("a/1"), priced("b/1", 9.0), priced("c/1", 2.0)];

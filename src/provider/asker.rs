@@ -44,7 +44,7 @@ impl Asker {
         let runtime = self.runtime.as_ref().ok_or("it is shutting down")?;
         let (client, endpoint, limit) =
             (self.client.clone(), Arc::clone(&self.endpoint), self.limit);
-        let encoded = Encoded { url: self.url.clone(), body: body.into() };
+        let encoded = Encoded { url: self.url.clone(), headers: Vec::new(), body: body.into() };
         let (answer, wait) = mpsc::sync_channel(1);
         runtime.spawn(async move {
             let asked = tokio::time::timeout(limit, client.ask(&endpoint, encoded)).await;

@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED,
 };
 use thiserror::Error;
 
 use super::{Encoded, Got, Page, ProviderError, Validators, retry_after};
-use crate::config::{Credential, Dialect, LimitHeaders, Provider, Secret};
+use crate::config::{Credential, Dialect, LimitHeaders, Provider};
 
 /// Unused connections are closed before the providers close them, which would lose a request.
 const POOL_IDLE: Duration = Duration::from_secs(50);
@@ -59,6 +60,9 @@ pub enum ClientError {
     /// The body is not UTF-8.
     #[error("the answer is not text")]
     NotText,
+    /// A header of the table of dialects, or of the caller, is none.
+    #[error("a header for the provider is none")]
+    BadHeader,
     /// The key holds bytes that no header may carry.
     #[error("the provider's key holds characters that no header may carry")]
     BadKey,
@@ -109,8 +113,17 @@ impl Client {
         let http = self.to(&encoded.url);
         let mut request =
             http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
-        if let Some(key) = authorization(provider)? {
-            request = request.header(AUTHORIZATION, key);
+        let mut headers = HeaderMap::new();
+        let usual = provider.speech.headers.iter().map(|(name, value)| (name.as_str(), value));
+        let own = encoded.headers.iter().map(|(name, value)| (*name, value));
+        for (name, value) in usual.chain(own) {
+            let name = HeaderName::try_from(name).map_err(|_invalid| ClientError::BadHeader)?;
+            let value = HeaderValue::try_from(value).map_err(|_invalid| ClientError::BadHeader)?;
+            headers.insert(name, value);
+        }
+        request = request.headers(headers);
+        if let Some((name, key)) = credential(provider)? {
+            request = request.header(name, key);
         }
         let inner = request.send().await.map_err(unanswered)?;
         Ok(Response { inner, provider: Arc::clone(provider) })
@@ -125,8 +138,7 @@ impl Client {
         let http = self.to(&url);
         let (request, bytes_max) = match page {
             Page::Models(provider) => {
-                let key = authorization(provider)?.map(|key| (AUTHORIZATION, key));
-                (http.get(url).headers(key.into_iter().collect()), 0)
+                (http.get(url).headers(credential(provider)?.into_iter().collect()), 0)
             }
             Page::Door(_) => (http.head(url), 0),
             Page::Public { known, bytes_max, .. } => {
@@ -195,18 +207,19 @@ fn unanswered(error: reqwest::Error) -> ClientError {
     ClientError::Broken(error.without_url())
 }
 
-fn authorization(provider: &Provider) -> Result<Option<HeaderValue>, ClientError> {
-    match &provider.credential {
-        Credential::Key(key) => bearer(key).map(Some),
-        Credential::NotNeeded | Credential::Unset { .. } => Ok(None),
-    }
-}
-
-fn bearer(key: &Secret) -> Result<HeaderValue, ClientError> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose()))
+/// The header that says who pays.
+fn credential(provider: &Provider) -> Result<Option<(HeaderName, HeaderValue)>, ClientError> {
+    let Credential::Key(key) = &provider.credential else { return Ok(None) };
+    let name = HeaderName::try_from(provider.speech.key_header.as_str())
         .map_err(|_invalid| ClientError::BadKey)?;
+    let text = if name == AUTHORIZATION {
+        format!("Bearer {}", key.expose())
+    } else {
+        key.expose().to_owned()
+    };
+    let mut value = HeaderValue::try_from(text).map_err(|_invalid| ClientError::BadKey)?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(Some((name, value)))
 }
 
 /// The head of a response, and its body as it comes.
@@ -251,11 +264,7 @@ impl Response {
     /// Reads an error body, without our key: some providers repeat the key that they refuse.
     #[must_use]
     pub fn error(&self, body: &str) -> ProviderError {
-        let key = match &self.provider.credential {
-            Credential::Key(key) => Some(key),
-            Credential::NotNeeded | Credential::Unset { .. } => None,
-        };
-        ProviderError::parse(body, key)
+        ProviderError::parse(body, self.provider.credential.secrets().next())
     }
 
     /// The next piece of the body; nothing at its end.

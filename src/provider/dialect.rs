@@ -3,8 +3,8 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::chat::{Event, Losses};
-use crate::config::Manner;
+use crate::chat::{BadRequest, Event, Losses};
+use crate::config::{Manner, Target};
 
 /// A request's body in a provider's words.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +43,13 @@ pub struct Unsayable {
     pub message: String,
 }
 
+impl From<&BadRequest> for Unsayable {
+    fn from(bad: &BadRequest) -> Self {
+        let BadRequest { message, param, code: _ } = bad;
+        Self { param: param.clone().unwrap_or_default(), message: message.clone() }
+    }
+}
+
 /// Who a request is written for.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a> {
@@ -54,4 +61,11 @@ pub struct Recipient<'a> {
     pub max_output: Option<u64>,
     /// Tokens that it should write at most where nobody says.
     pub default_max_tokens: Option<u64>,
+}
+
+impl<'a> From<&'a Target> for Recipient<'a> {
+    fn from(target: &'a Target) -> Self {
+        let manner = &target.habits.manner;
+        Self { model: &target.model, manner, max_output: None, default_max_tokens: None }
+    }
 }

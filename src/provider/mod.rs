@@ -2,8 +2,10 @@
 //!
 //! `client` is the only file that names reqwest; everything else is pure.
 
+mod anthropic;
 mod asker;
 pub mod bedrock;
+mod body;
 mod client;
 pub mod cohere;
 mod dialect;
@@ -13,6 +15,8 @@ mod hints;
 mod moment;
 mod openai;
 mod page;
+mod reader;
+mod responses;
 mod scrub;
 mod sse;
 pub mod vertex;
@@ -25,29 +29,137 @@ pub use error::ProviderError;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
 pub use page::{Got, Page, Validators};
+pub use reader::{Heard, Reader};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;
+use serde_json::Value;
 
-use crate::chat::ChatRequest;
-use crate::config::{Dialect, Target};
+use body::Body;
+
+use crate::chat::{ChatRequest, Conversation, Losses, Surface};
+use crate::config::{Dialect, Habits, Target};
 
 /// A request as one provider wants it.
 #[derive(Debug)]
 pub struct Encoded {
     /// Where it goes.
     pub url: String,
+    /// Beside those that every request to the provider has.
+    pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Bytes,
 }
 
-/// Writes a request for a target.
-#[must_use]
-pub fn encode(chat: &ChatRequest, target: &Target) -> Encoded {
-    match target.provider.dialect {
-        Dialect::OpenAi => Encoded {
-            url: format!("{}/chat/completions", target.provider.base_url),
-            body: openai::encode(chat, &target.model),
+/// A request for a target, and how its answer is to be read.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is sent.
+    pub encoded: Encoded,
+    /// Reads the answer.
+    pub reader: Reader,
+    /// What the request does not say that the caller said.
+    pub losses: Losses,
+}
+
+/// Whether an answer may pass as it is to a caller who speaks the provider's dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It may.
+    Open,
+    /// It has to be put together with other pieces.
+    Closed,
+}
+
+/// Writes a request for a target. `learned` is what this target was found to want otherwise.
+///
+/// # Errors
+/// When the target's dialect cannot say it.
+pub fn prepare(
+    chat: &ChatRequest,
+    target: &Target,
+    (learned, passage): (&Habits, Passage),
+) -> Result<Prepared, Unsayable> {
+    let mut losses = Losses::default();
+    let to = Recipient::from(target);
+    let mut body = match target.provider.dialect {
+        Dialect::OpenAi => openai::encode(chat, target, &mut losses)?,
+        Dialect::Responses => match native(chat, Surface::Responses, target) {
+            Some(body) => body,
+            None => written(responses::write(conversation(chat)?, &to), &mut losses),
         },
+        Dialect::Anthropic => match native(chat, Surface::Messages, target) {
+            Some(body) => body,
+            None => written(anthropic::write(conversation(chat)?, &to)?, &mut losses),
+        },
+        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => {
+            return Err(unspoken(target.provider.dialect));
+        }
+    };
+    body.obey(&target.habits, &mut losses);
+    body.obey(learned, &mut losses);
+    let may_pass = |surface: Surface| match passage {
+        Passage::Open => true,
+        // Pieces of OpenAI's chats can be put together by whoever can read JSON.
+        Passage::Closed => surface == Surface::Chat,
+    };
+    let surface = Some(chat.surface()).filter(|surface| may_pass(*surface));
+    let reader = Reader::new(target.provider.dialect, surface);
+    let headers = chat.headers().to_vec();
+    let encoded = Encoded { url: url(target), headers, body: Body::into_bytes(body) };
+    Ok(Prepared { encoded, reader, losses })
+}
+
+/// What the caller wrote in the target's own dialect, for another model.
+fn native<'a>(chat: &'a ChatRequest, surface: Surface, target: &Target) -> Option<Body<'a>> {
+    let mut body = Body::written(chat.written(surface)?.iter());
+    body.set("model", &Value::from(target.model.as_str()));
+    if surface == Surface::Responses {
+        // Another provider could not go on with what this one keeps.
+        body.set("store", &Value::Bool(false));
     }
+    Some(body)
+}
+
+fn conversation(chat: &ChatRequest) -> Result<&Conversation, Unsayable> {
+    chat.conversation().map(AsRef::as_ref).map_err(Unsayable::from)
+}
+
+fn written(written: Written, losses: &mut Losses) -> Body<'static> {
+    written.losses.iter().for_each(|(param, loss)| losses.add(param, loss));
+    Body::of(written.body)
+}
+
+/// Where a request goes.
+fn url(target: &Target) -> String {
+    let base = &target.provider.base_url;
+    if let Some(path) = &target.provider.speech.path {
+        return format!("{base}{}", path.replace("{model}", &in_path(&target.model)));
+    }
+    match target.provider.dialect {
+        Dialect::OpenAi => format!("{base}/chat/completions"),
+        Dialect::Responses => format!("{base}/responses"),
+        // Base addresses are written with and without the version.
+        Dialect::Anthropic => format!("{}/v1/messages", base.trim_end_matches("/v1")),
+        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => base.clone(),
+    }
+}
+
+fn unspoken(dialect: Dialect) -> Unsayable {
+    let message = format!("the dialect `{}` is not spoken yet", dialect.label());
+    Unsayable { param: "model".to_owned(), message }
+}
+
+/// A name as a segment of a path (RFC 3986 section 3.3).
+fn in_path(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let mut path = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if is_plain(byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
 }

@@ -5,6 +5,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use semroute::chat::Surface;
 use semroute::classify::Reason;
 use semroute::gateway;
 use semroute::pipeline::{Incoming, Pipeline};
@@ -81,7 +82,14 @@ fn tier(messages: &Value) -> String {
     let (runtime, pipeline) = PIPELINE.get_or_init(pipeline);
     let received = Instant::now();
     let mut receipt = Receipt::open(Arc::clone(&pipeline.snapshot), received);
-    let incoming = Incoming { body: body.as_bytes(), tier: None, timeout: None, received };
+    let incoming = Incoming {
+        surface: Surface::Chat,
+        headers: Vec::new(),
+        body: body.as_bytes(),
+        tier: None,
+        timeout: None,
+        received,
+    };
     runtime.block_on(pipeline.explain(&incoming, &mut receipt)).unwrap();
     let decision = receipt.decision.as_ref().unwrap();
     assert!(!matches!(decision.reason, Reason::Hurried { .. } | Reason::EmbedderFailed { .. }));

@@ -7,6 +7,7 @@ mod judged;
 mod main_job;
 mod matrix;
 mod openai;
+mod prices;
 mod process;
 mod reference;
 mod remote;

@@ -24,12 +24,9 @@ const MINOR: &str = r#"{"status": {"indicator": "minor"}}"#;
 const MAJOR: &str = r#"{"status": {"indicator": "critical"}}"#;
 
 fn provider(upstream: &Upstream) -> Arc<Provider> {
-    Arc::new(Provider {
-        name: upstream.name.to_owned(),
-        dialect: Dialect::OpenAi,
-        base_url: upstream.base_url(),
-        credential: Credential::Key(Secret::new(upstream.key())),
-    })
+    let credential = Credential::Key(Secret::new(upstream.key()));
+    let url = upstream.base_url();
+    Arc::new(Provider::new(upstream.name, Dialect::OpenAi, &url, credential))
 }
 
 /// Nothing yet.

@@ -1,3 +1,5 @@
+//! Chat JSON in, conversation out.
+
 use serde_json::json;
 
 use super::*;

@@ -181,7 +181,10 @@ fn has_provider(config: &Config) -> bool {
 fn unset_keys(config: &Config) -> Vec<&str> {
     let unset = config.providers.iter().filter_map(|provider| match &provider.credential {
         Credential::Unset { variable } => Some(variable.as_str()),
-        Credential::Key(_) | Credential::NotNeeded => None,
+        Credential::Key(_)
+        | Credential::Aws { .. }
+        | Credential::Google(_)
+        | Credential::NotNeeded => None,
     });
     unset.collect()
 }

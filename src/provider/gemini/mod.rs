@@ -16,17 +16,17 @@ const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
 /// How ids begin that are made here, for calls that come without one.
 const MADE_ID: &str = "call_";
 
-/// Where a request for a whole answer goes, behind the base URL and its slash. `model` is a bare name or one with its collection, such
+/// Where a request for a whole answer goes, behind the base URL. `model` is a bare name or one with its collection, such
 /// as `tunedModels/m`.
 #[must_use]
 pub fn path(model: &str) -> String {
-    format!("{}:generateContent", name(model))
+    format!("/{}:generateContent", name(model))
 }
 
 /// Where a request for a stream of events goes.
 #[must_use]
 pub fn stream_path(model: &str) -> String {
-    format!("{}:streamGenerateContent?alt=sse", name(model))
+    format!("/{}:streamGenerateContent?alt=sse", name(model))
 }
 
 fn name(model: &str) -> String {

@@ -451,8 +451,8 @@ fn a_history_begins_with_the_user_and_says_something() {
 
 #[test]
 fn the_model_and_the_way_of_answering_are_in_the_path() {
-    assert_eq!(path("gemini-3"), "models/gemini-3:generateContent");
-    assert_eq!(stream_path("tunedModels/a b"), "tunedModels/a%20b:streamGenerateContent?alt=sse");
+    assert_eq!(path("gemini-3"), "/models/gemini-3:generateContent");
+    assert_eq!(stream_path("tunedModels/a b"), "/tunedModels/a%20b:streamGenerateContent?alt=sse");
 }
 
 fn frame(data: &Value) -> Frame {

@@ -3,6 +3,7 @@
 mod bad_bodies;
 mod bad_requests;
 mod keys;
+mod models;
 mod operations;
 mod operators;
 mod reloads;
