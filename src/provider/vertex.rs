@@ -7,8 +7,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde::Deserialize;
@@ -16,6 +14,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::wording::percent_encoded;
+use crate::chat::base64;
 use crate::config::Secret;
 
 /// Where tokens are, if a key does not say.
@@ -133,14 +132,14 @@ impl ServiceAccount {
             "iat": now,
             "exp": now.saturating_add(SIGNED_MAX.as_secs()),
         });
-        let encoded = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let encoded = |value: &serde_json::Value| base64url(value.to_string().as_bytes());
         let signed = format!("{}.{}", encoded(&header), encoded(&claims));
         let mut signature = vec![0; self.key.public().modulus_len()];
         // Chance only hides how long it takes: the same claims always have the same signature.
         let chance = SystemRandom::new();
         let done = self.key.sign(&RSA_PKCS1_SHA256, &chance, signed.as_bytes(), &mut signature);
         done.ok().ok_or(AccessError::Unsigned)?;
-        let assertion = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+        let assertion = format!("{signed}.{}", base64url(&signature));
         let grant = percent_encoded(GRANT, b"");
         Ok(Secret::new(format!("grant_type={grant}&assertion={assertion}")))
     }
@@ -152,7 +151,12 @@ fn pkcs8(pem: &str) -> Option<Vec<u8>> {
     let (_, after) = pem.split_once(&label("BEGIN"))?;
     let (inside, _) = after.split_once(&label("END"))?;
     let inside: String = inside.split_whitespace().collect();
-    STANDARD.decode(inside).ok()
+    base64::decode(&inside)
+}
+
+/// Base64 of a JWT, RFC 4648 section 5 without padding.
+fn base64url(bytes: &[u8]) -> String {
+    base64::encode(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 /// What opens the models' doors for a while.
@@ -225,6 +229,10 @@ mod tests {
         .to_string()
     }
 
+    fn decoded(url: &str) -> Vec<u8> {
+        base64::decode(&url.replace('-', "+").replace('_', "/")).expect("base64")
+    }
+
     fn pem() -> String {
         format!("-----BEGIN {0}-----\n{KEY}\n-----END {0}-----\n", "PRIVATE KEY")
     }
@@ -239,12 +247,12 @@ mod tests {
         let assertion = body.expose().strip_prefix(grant).expect("the grant");
         let (signed, signature) = assertion.rsplit_once('.').expect("a signature");
         let public = account.key.public_key();
-        let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64");
+        let signature = decoded(signature);
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
         public.verify(signed.as_bytes(), &signature).expect("its own signature");
         let parts: Vec<Value> = signed
             .split('.')
-            .map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64"))
+            .map(decoded)
             .map(|part| serde_json::from_slice(&part).expect("JSON"))
             .collect();
         assert_eq!(parts[0], json!({"alg": "RS256", "typ": "JWT", "kid": "k"}));
