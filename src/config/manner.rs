@@ -22,6 +22,8 @@ pub struct Manner {
     pub instructions: Instructions,
     /// What happens to a last turn of the model itself, which it is to go on with.
     pub prefill: PrefillManner,
+    /// What it does with marks of what to keep.
+    pub cache: CacheManner,
 }
 
 /// How a model is told to think.
@@ -128,4 +130,15 @@ pub enum PrefillManner {
     Marked,
     /// It is refused: the model has to be asked to go on.
     Refused,
+}
+
+/// What a model does with marks of what to keep, in dialects that have such marks but models that refuse them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheManner {
+    /// They are left out.
+    #[default]
+    Unmarked,
+    /// It understands them.
+    Marked,
 }

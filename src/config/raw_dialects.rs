@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Dialect;
 use super::dialects::FieldRule;
 use super::manner::{
-    Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner,
-    ToolIds,
+    CacheManner, Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner,
+    ThinkingManner, ToolIds,
 };
 
 /// A wire format.
@@ -55,6 +55,7 @@ pub(super) struct RawManner {
     echo: Option<Echo>,
     instructions: Option<Instructions>,
     prefill: Option<PrefillManner>,
+    cache: Option<CacheManner>,
 }
 
 impl RawManner {
@@ -67,6 +68,7 @@ impl RawManner {
         to.echo = self.echo.unwrap_or(to.echo);
         to.instructions = self.instructions.unwrap_or(to.instructions);
         to.prefill = self.prefill.unwrap_or(to.prefill);
+        to.cache = self.cache.unwrap_or(to.cache);
     }
 }
 

@@ -4,10 +4,13 @@
 
 pub(crate) mod anthropic;
 mod asker;
+pub mod bedrock;
 mod body;
 mod client;
+pub mod cohere;
 mod dialect;
 mod error;
+pub mod gemini;
 mod hints;
 mod moment;
 mod openai;
@@ -16,6 +19,8 @@ mod reader;
 mod responses;
 mod scrub;
 mod sse;
+pub mod vertex;
+mod wording;
 
 pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
