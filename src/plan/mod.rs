@@ -15,7 +15,7 @@ use order::Candidate;
 use crate::chat::Needs;
 use crate::classify::Decision;
 use crate::config::{Credential, Order, Policy, Target};
-use crate::health::{HealthView, Known, Shut, Size, Standing, Tempo};
+use crate::health::{HealthView, Known, Part, Shut, Size, Standing, Tempo};
 use crate::watch::Doubt;
 
 /// An ordered list of targets and a deadline.
@@ -29,6 +29,8 @@ pub struct Plan {
     pub policy: Policy,
     /// How long the prompt is.
     pub size: Size,
+    /// The part of an answer by which targets are timed.
+    pub part: Part,
     /// The end of everything, all attempts together.
     pub deadline: Instant,
 }
@@ -201,6 +203,8 @@ impl Skip {
 pub struct Circumstances<'a> {
     /// What the conversation needs.
     pub needs: Needs,
+    /// The part of an answer by which targets are timed.
+    pub part: Part,
     /// How the targets are.
     pub health: &'a HealthView,
     /// Targets whose provider is in doubt.
@@ -228,7 +232,8 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
     let policy = decision.goal.policy().cloned().unwrap_or_default();
     let deadline = around.now + around.within;
     let size = Size::of(around.needs.tokens);
-    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), policy, size, deadline };
+    let part = around.part;
+    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), policy, size, part, deadline };
     let mut failing: Vec<(Instant, Step)> = Vec::new();
     let own = decision.goal.targets();
     for (targets, home) in [(own, Home::Own), (spilled(decision), Home::Spilled)] {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::classify::{Goal, Reason};
 use crate::config::{Abilities, Dialect, Price, Provider, Secret, Spill, Tier};
-use crate::health::Figures;
+use crate::health::{Figures, Part};
 
 fn target(id: &str, abilities: Abilities) -> Arc<Target> {
     let (name, model) = id.split_once('/').expect("provider/model");
@@ -55,7 +55,8 @@ fn make_with(
     seed: u64,
 ) -> Plan {
     let (now, within) = (Instant::now(), Duration::from_secs(9));
-    let around = Circumstances { needs, health, doubts, now, within };
+    let part = Part::First;
+    let around = Circumstances { needs, part, health, doubts, now, within };
     plan(decision, &around, &mut Rng::with_seed(seed))
 }
 

@@ -120,7 +120,7 @@ fn unsafety(sources: &[Source]) -> Vec<String> {
 fn only_the_walk_calls_providers() {
     let sources = program();
     assert_none(&elsewhere(&sources, "client.send(", &["src/execute/attempt.rs"]));
-    let walk = ["src/execute/race.rs", "src/execute/rescue.rs"];
+    let walk = ["src/execute/race/mod.rs", "src/execute/rescue.rs"];
     assert_none(&elsewhere(&sources, "executor.attempt(", &walk));
 }
 
