@@ -11,7 +11,7 @@ mod act;
 mod gateway;
 mod upstream;
 
-pub(crate) use act::{Act, Gate};
+pub(crate) use act::{Act, Gate, Room};
 pub(crate) use gateway::{Answer, DEADLY, Gateway, chat, streamed};
 pub(crate) use upstream::Upstream;
 
