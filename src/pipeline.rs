@@ -142,7 +142,13 @@ impl Pipeline {
             Some((target.id.clone(), doubt))
         });
         let doubts: Vec<(String, Doubt)> = doubted.collect();
-        let around = Circumstances { needs, part, health: &health, doubts: &doubts, now, within };
+        let measured = candidates(decision).filter_map(|target| {
+            let way = self.priors.latency(&target.provider.name, now)?;
+            Some((target.id.clone(), way))
+        });
+        let ways: Vec<(String, Duration)> = measured.collect();
+        let (health, doubts, ways) = (&health, doubts.as_slice(), ways.as_slice());
+        let around = Circumstances { needs, part, health, doubts, ways, now, within };
         let plan = plan(decision, &around, &mut fastrand::Rng::new());
         if let (Some(tier), Some(Place::Fastest { .. }), Some(first)) =
             (tier, plan.steps.first().map(|step| step.place), plan.steps.first())

@@ -23,6 +23,9 @@ use crate::health::{HealthTable, Outcome, OutcomeTable, Shut, Standing};
 use crate::plan::{Lack, Plan, Skip};
 use crate::provider::{Client, ProviderError};
 
+/// When somebody may come again whom every target had no place for.
+const PLACE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Walks plans.
 #[derive(Debug, Clone)]
 pub struct Executor {
@@ -158,9 +161,12 @@ impl Executor {
         let limited = shut.iter().filter(|(why, _)| *why == Shut::RateLimited);
         let limit = limited.map(|(_, wait)| *wait).min();
         let is_limit = |attempt: &Attempt| matches!(attempt.outcome, Outcome::RateLimited { .. });
-        let may_heal =
-            shut.iter().filter(|(why, _)| matches!(why, Shut::Failing | Shut::RateLimited));
-        let retry_after = may_heal.map(|(_, wait)| *wait).min();
+        let may_heal = shut
+            .iter()
+            .filter(|(why, _)| matches!(why, Shut::Failing | Shut::RateLimited | Shut::Exhausted));
+        let is_full = plan.steps.iter().any(|step| self.health.is_full(&step.target, now));
+        let place = is_full.then_some(PLACE_AGAIN);
+        let retry_after = may_heal.map(|(_, wait)| *wait).chain(place).min();
         let keyless = plan.skipped.iter().find_map(|skipped| match &skipped.why {
             Skip::NoKey { variable } => Some(variable.clone()),
             Skip::Shut { .. } | Skip::Lacks(_) | Skip::Disabled => None,

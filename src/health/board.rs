@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Entry, Standing, Ticket};
+use super::breaker::{Breaker, Entry, RATE_LIMIT, Shut, Standing, Ticket};
+use super::limit::{Limit, Slot};
 use super::news::News;
 use super::outcome::{Events, Outcome};
 use super::pace::{Pace, Part, Size, Tempo};
@@ -37,6 +39,9 @@ pub(super) struct Deployment {
     pub(super) breaker: Breaker,
     pub(super) pace: Pace,
     pub(super) silence: Silence,
+    pub(super) limit: Limit,
+    /// By its own words nothing is left until then.
+    pub(super) rests_until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,23 @@ pub(super) struct Tickets {
     pub(super) endpoint: Option<Ticket>,
     pub(super) credential: Option<Ticket>,
     pub(super) deployment: Option<Ticket>,
+}
+
+impl Deployment {
+    /// Its answer said that nothing is left for so long. That is no failure, and of two such answers the longer time holds.
+    pub(super) fn rest(&mut self, wait: Duration, now: Instant) {
+        self.rests_until = self.rests_until.max(Some(now + wait.min(*RATE_LIMIT.end())));
+    }
+
+    /// How it stands, given how its breaker does.
+    fn resting(&self, standing: Standing, now: Instant) -> Standing {
+        match (standing, self.rests_until) {
+            (Standing::Ready | Standing::Warming, Some(until)) if now < until => {
+                Standing::Shut { until, why: Shut::Exhausted }
+            }
+            (standing, _) => standing,
+        }
+    }
 }
 
 impl Board {
@@ -57,8 +79,9 @@ impl Board {
         let Some(known) = self.deployments.get_mut(&target.scopes.deployment) else {
             return Known { standing: at_large, ..Known::default() };
         };
+        let own = known.breaker.ask(now);
         Known {
-            standing: worse(at_large, known.breaker.ask(now)),
+            standing: worse(at_large, known.resting(own, now)),
             tempo: match known.pace.ask(size, now) {
                 Tempo::Usual if known.silence.is_suspicious(now) => Tempo::Silent,
                 tempo => tempo,
@@ -70,7 +93,8 @@ impl Board {
 
     pub(super) fn standing(&self, target: &Target, now: Instant) -> Standing {
         let known = self.deployments.get(&target.scopes.deployment);
-        let own = known.map_or(Standing::Ready, |known| known.breaker.standing(now));
+        let own =
+            known.map_or(Standing::Ready, |known| known.resting(known.breaker.standing(now), now));
         worse(self.at_large(target, now), own)
     }
 
@@ -85,10 +109,19 @@ impl Board {
         )
     }
 
-    pub(super) fn admit(&mut self, target: &Target, entry: Entry, now: Instant) -> Option<Tickets> {
+    /// Leave to try it, with one of its slots; nothing where all of them are taken.
+    pub(super) fn admit(
+        &mut self,
+        target: &Target,
+        entry: Entry,
+        now: Instant,
+    ) -> Option<(Tickets, Option<Slot>)> {
         let scopes = &target.scopes;
         let mut tickets = Tickets { endpoint: None, credential: None, deployment: None };
         if let Some(known) = self.deployment(&scopes.deployment) {
+            if known.limit.is_full(now) {
+                return None;
+            }
             tickets.deployment = Some(known.breaker.admit(now, entry)?);
         }
         let speaks = self.listed.contains(&scopes.deployment);
@@ -111,8 +144,10 @@ impl Board {
         if !admitted {
             let nothing = Outcome::ClientGone.events();
             self.tell(target, tickets, nothing, now);
+            return None;
         }
-        admitted.then_some(tickets)
+        let known = self.deployments.get_mut(&scopes.deployment);
+        Some((tickets, known.and_then(|known| known.limit.take(now))))
     }
 
     pub(super) fn deployment(&mut self, name: &Arc<str>) -> Option<&mut Deployment> {
@@ -120,8 +155,13 @@ impl Board {
             if self.deployments.len() >= TARGETS_MAX {
                 return None;
             }
-            let breaker = Breaker::new(self.limits, self.seeds.u64(..));
-            let new = Deployment { breaker, pace: Pace::default(), silence: Silence::default() };
+            let new = Deployment {
+                breaker: Breaker::new(self.limits, self.seeds.u64(..)),
+                pace: Pace::default(),
+                silence: Silence::default(),
+                limit: Limit::new(self.seeds.u64(..)),
+                rests_until: None,
+            };
             self.deployments.insert(Arc::clone(name), new);
         }
         self.deployments.get_mut(name)

@@ -21,7 +21,7 @@ impl News {
         let ms = u64::try_from(self.lasts.as_millis()).unwrap_or(u64::MAX);
         let needs_a_person = match self.why {
             Shut::CredentialRefused | Shut::QuotaGone | Shut::ModelMissing => true,
-            Shut::Failing | Shut::RateLimited => false,
+            Shut::Failing | Shut::RateLimited | Shut::Exhausted => false,
         };
         match (self.is_first, needs_a_person) {
             (true, true) => {

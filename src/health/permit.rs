@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::board::Tickets;
 use super::breaker::Event;
+use super::limit::{Blame, Slot};
 use super::outcome::{Events, Outcome};
 use super::pace::{Sample, Size};
 use super::table::HealthTable;
@@ -17,13 +18,20 @@ pub struct Permit {
     table: HealthTable,
     target: Arc<Target>,
     tickets: Option<Tickets>,
+    /// Its place among those that are under way there.
+    slot: Option<Slot>,
     /// Names it among those that wait.
     waits: Option<u64>,
 }
 
 impl Permit {
-    pub(super) fn new(table: HealthTable, target: Arc<Target>, tickets: Tickets) -> Self {
-        Self { table, target, tickets: Some(tickets), waits: None }
+    pub(super) fn new(
+        table: HealthTable,
+        target: Arc<Target>,
+        tickets: Tickets,
+        slot: Option<Slot>,
+    ) -> Self {
+        Self { table, target, tickets: Some(tickets), slot, waits: None }
     }
 
     /// An answer is usually there by then.
@@ -39,8 +47,14 @@ impl Permit {
         let began =
             Events { endpoint: Event::Began, credential: Event::Began, deployment: Event::Began };
         let Some(tickets) = self.tickets else { return };
-        let (told, _) = self.table.board.lock().tell(&self.target, tickets, began, now);
+        let mut board = self.table.board.lock();
+        let (told, _) = board.tell(&self.target, tickets, began, now);
         self.tickets = Some(told);
+        let known = board.deployments.get_mut(&self.target.scopes.deployment);
+        if let (Some(known), Some(slot)) = (known, &mut self.slot) {
+            known.limit.answered(slot);
+        }
+        drop(board);
         self.table.changes.notify_waiters();
     }
 
@@ -68,7 +82,17 @@ impl Permit {
     fn tell(&mut self, outcome: Outcome, now: Instant) {
         self.stop_waiting((outcome == Outcome::Served).then_some(now));
         let Some(tickets) = self.tickets.take() else { return };
-        let (_, news) = self.table.board.lock().tell(&self.target, tickets, outcome.events(), now);
+        let mut board = self.table.board.lock();
+        let mut events = outcome.events();
+        let known = board.deployments.get_mut(&self.target.scopes.deployment);
+        if let (Some(known), Some(slot)) = (known, self.slot.take())
+            && known.limit.end(slot, outcome.load(), now) == Blame::Crowd
+        {
+            // It does answer others; only fewer of them at once.
+            events.deployment = Event::Undecided;
+        }
+        let (_, news) = board.tell(&self.target, tickets, events, now);
+        drop(board);
         self.table.changes.notify_waiters();
         news.iter().for_each(|news| news.log(&self.target.id));
     }

@@ -140,9 +140,25 @@ impl HealthTable {
     /// Asks to try a target.
     #[must_use]
     pub fn admit(&self, target: &Arc<Target>, entry: Entry, now: Instant) -> Option<Permit> {
-        let tickets = self.board.lock().admit(target, entry, now)?;
+        let (tickets, slot) = self.board.lock().admit(target, entry, now)?;
         let (table, target) = (self.clone(), Arc::clone(target));
-        Some(Permit::new(table, target, tickets))
+        Some(Permit::new(table, target, tickets, slot))
+    }
+
+    /// Whether it is given as many requests at once as it takes, as far as that is known.
+    #[must_use]
+    pub fn is_full(&self, target: &Target, now: Instant) -> bool {
+        let board = self.board.lock();
+        let known = board.deployments.get(&target.scopes.deployment);
+        known.is_some_and(|known| known.limit.is_full(now))
+    }
+
+    /// A good answer said that nothing of a limit is left for so long: others are asked first until then.
+    pub fn rest(&self, target: &Target, wait: Option<Duration>, now: Instant) {
+        let Some(wait) = wait else { return };
+        if let Some(known) = self.board.lock().deployments.get_mut(&target.scopes.deployment) {
+            known.rest(wait, now);
+        }
     }
 
     /// Takes a target out until it is let in again, or the next restart.
@@ -182,3 +198,7 @@ impl HealthTable {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

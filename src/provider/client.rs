@@ -9,10 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED,
 };
 use thiserror::Error;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::hints::exhausted;
+use super::upload::{AT_ONCE_MAX, UNREAD_MAX, pieces};
 use super::{Encoded, Got, Page, ProviderError, Validators, retry_after};
 use crate::config::{Credential, Dialect, LimitHeaders, Provider, Secret};
 
@@ -83,7 +87,10 @@ impl Client {
 
     fn build(connect: Duration, idle_max: usize) -> Result<Self, ClientError> {
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            #[cfg(target_os = "linux")]
+            let builder = builder.tcp_user_timeout(UNREAD_MAX);
+            builder
                 .connect_timeout(connect)
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle_max)
@@ -107,13 +114,24 @@ impl Client {
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
         let http = self.to(&encoded.url);
-        let mut request =
-            http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
+        let sending = CancellationToken::new();
+        let length = encoded.body.len();
+        let body = if length <= AT_ONCE_MAX {
+            reqwest::Body::from(encoded.body)
+        } else {
+            reqwest::Body::wrap_stream(pieces(encoded.body, sending.clone()))
+        };
+        let mut request = http
+            .post(encoded.url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_LENGTH, length)
+            .body(body);
         if let Some(key) = authorization(provider)? {
             request = request.header(AUTHORIZATION, key);
         }
         let inner = request.send().await.map_err(unanswered)?;
-        Ok(Response { inner, provider: Arc::clone(provider) })
+        let provider = Arc::clone(provider);
+        Ok(Response { inner, provider, _sending: sending.drop_guard() })
     }
 
     /// Asks for a page. It sets no limit of time.
@@ -214,6 +232,8 @@ fn bearer(key: &Secret) -> Result<HeaderValue, ClientError> {
 pub struct Response {
     inner: reqwest::Response,
     provider: Arc<Provider>,
+    /// Without an answer to wait for, the rest of the request is not sent.
+    _sending: DropGuard,
 }
 
 impl Response {
@@ -246,6 +266,12 @@ impl Response {
     #[must_use]
     pub fn retry_after(&self, limits: &[LimitHeaders]) -> Option<Duration> {
         retry_after(&|name| self.header(name), limits, wall_clock())
+    }
+
+    /// How long nothing is left of one of the provider's limits, where a good answer says so.
+    #[must_use]
+    pub fn exhausted(&self, limits: &[LimitHeaders]) -> Option<Duration> {
+        exhausted(&|name| self.header(name), limits, wall_clock())
     }
 
     /// Reads an error body, without our key: some providers repeat the key that they refuse.

@@ -11,6 +11,7 @@ mod openai;
 mod page;
 mod scrub;
 mod sse;
+mod upload;
 
 pub use asker::Asker;
 pub use client::{Client, ClientError, Response};

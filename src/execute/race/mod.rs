@@ -146,7 +146,8 @@ impl<'a> Race<'a> {
             | Place::Degraded
             | Place::Silent
             | Place::Doubted { .. }
-            | Place::Warming => Entry::Regular,
+            | Place::Warming
+            | Place::Exhausted => Entry::Regular,
         };
         let Some(mut permit) = self.executor.health.admit(&step.target, entry, now) else {
             return false;

@@ -30,6 +30,8 @@ impl Race<'_> {
                     Standing::Ready | Standing::Warming if self.start(step) => return true,
                     Standing::Probing if self.start(step) => return true,
                     Standing::Ready | Standing::Warming | Standing::Probing => end,
+                    Standing::Shut { why: Shut::Exhausted, .. } if self.start(step) => return true,
+                    Standing::Shut { why: Shut::Exhausted, .. } => end,
                     Standing::Shut { until, why: Shut::RateLimited } if until <= end => until,
                     Standing::Shut { .. } | Standing::Disabled => continue,
                 };

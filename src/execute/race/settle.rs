@@ -77,7 +77,7 @@ impl Race<'_> {
             Again::After(wait) if wait <= WAIT_MAX => {
                 // Not before its breaker lets it.
                 match self.executor.health.standing(&step.target, now) {
-                    Standing::Shut { until, why: Shut::RateLimited } => until,
+                    Standing::Shut { until, why: Shut::RateLimited | Shut::Exhausted } => until,
                     Standing::Ready
                     | Standing::Warming
                     | Standing::Probing

@@ -5,8 +5,10 @@
 mod answers;
 mod before;
 mod callers;
+mod crowds;
 mod health;
 mod streams;
+mod uploads;
 
 use serde_json::{Value, json};
 
