@@ -8,6 +8,7 @@ mod callers;
 mod crowds;
 mod health;
 mod streams;
+mod tls;
 mod uploads;
 
 use serde_json::{Value, json};
