@@ -145,14 +145,6 @@ impl HealthTable {
         Some(Permit::new(table, target, tickets, slot))
     }
 
-    /// Whether it is given as many requests at once as it takes, as far as that is known.
-    #[must_use]
-    pub fn is_full(&self, target: &Target, now: Instant) -> bool {
-        let board = self.board.lock();
-        let known = board.deployments.get(&target.scopes.deployment);
-        known.is_some_and(|known| known.limit.is_full(now))
-    }
-
     /// A good answer said that nothing of a limit is left for so long: others are asked first until then.
     pub fn rest(&self, target: &Target, wait: Option<Duration>, now: Instant) {
         let Some(wait) = wait else { return };

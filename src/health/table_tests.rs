@@ -22,6 +22,11 @@ fn target(name: &str) -> Arc<Target> {
     Arc::new(Target::new(Arc::new(provider), "model", Arc::new(Abilities::default())))
 }
 
+fn is_full(table: &HealthTable, target: &Target, now: Instant) -> bool {
+    let board = table.board.lock();
+    board.deployments.get(&target.scopes.deployment).is_some_and(|known| known.limit.is_full(now))
+}
+
 fn outcome(dice: &mut fastrand::Rng) -> Outcome {
     match dice.u8(..10) {
         0 => Outcome::RateLimited { retry_after: None },
@@ -49,7 +54,7 @@ fn check(seed: u64) {
         now += Duration::from_millis(dice.u64(..200));
         match dice.u8(..12) {
             0..=6 => {
-                let full = table.is_full(&target, now);
+                let full = is_full(&table, &target, now);
                 let permit = table.admit(&target, Entry::Regular, now);
                 assert!(!(full && permit.is_some()), "seed {seed}: beyond the limit");
                 out.extend(permit);
@@ -95,7 +100,7 @@ async fn one_too_many_lowers_the_limit_and_shuts_nobody() {
     let refused = Outcome::RateLimited { retry_after: None };
     out.pop().into_iter().for_each(|permit| permit.record(refused, now));
     assert_eq!((table.standing(&target, now), out.len()), (Standing::Ready, 49));
-    assert!(admit().is_none() && table.is_full(&target, now));
+    assert!(admit().is_none() && is_full(&table, &target, now));
     out.drain(..).for_each(|permit| permit.record(Outcome::Served, now));
     admit().into_iter().for_each(|permit| permit.record(refused, now));
     assert!(matches!(table.standing(&target, now), Standing::Shut { why: Shut::RateLimited, .. }));
