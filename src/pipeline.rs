@@ -140,14 +140,21 @@ impl Pipeline {
         within: Duration,
     ) -> Plan {
         let (needs, tier) = (chat.needs(), decision.goal.tier_name());
-        let asked = (Size::of(needs.tokens), chat_part(chat));
+        let part = chat_part(chat);
+        let asked = (Size::of(needs.tokens), part);
         let health = self.health.view(candidates(decision), tier, asked, now);
         let doubted = candidates(decision).filter_map(|target| {
             let doubt = self.priors.of(&target.provider.name, now)?;
             Some((target.id.clone(), doubt))
         });
         let doubts: Vec<(String, Doubt)> = doubted.collect();
-        let around = Circumstances { needs, health: &health, doubts: &doubts, now, within };
+        let measured = candidates(decision).filter_map(|target| {
+            let way = self.priors.latency(&target.provider.name, now)?;
+            Some((target.id.clone(), way))
+        });
+        let ways: Vec<(String, Duration)> = measured.collect();
+        let (health, doubts, ways) = (&health, doubts.as_slice(), ways.as_slice());
+        let around = Circumstances { needs, part, health, doubts, ways, now, within };
         let plan = plan(decision, &around, &mut fastrand::Rng::new());
         if let (Some(tier), Some(Place::Fastest { .. }), Some(first)) =
             (tier, plan.steps.first().map(|step| step.place), plan.steps.first())

@@ -46,6 +46,7 @@ impl Executor {
         let sent = self.client.send(&target.provider, encoded);
         let response = limit.hold(sent).await?.map_err(|error| from_client(&error, None))?;
         let mut response = self.expect_ok(response, limit).await?;
+        self.health.rest(target, response.exhausted(self.outcomes.limits()), Instant::now());
         if chat.stream() {
             if !response.is_event_stream() {
                 return Err(self.not_a_stream(response, limit).await);

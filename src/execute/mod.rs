@@ -23,6 +23,9 @@ use crate::health::{HealthTable, Outcome, OutcomeTable, Shut, Standing};
 use crate::plan::{Lack, Plan, Skip};
 use crate::provider::{Client, ProviderError};
 
+/// When somebody may come again whom every target had no place for.
+const PLACE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Walks plans.
 #[derive(Debug, Clone)]
 pub struct Executor {
@@ -158,9 +161,17 @@ impl Executor {
         let limited = shut.iter().filter(|(why, _)| *why == Shut::RateLimited);
         let limit = limited.map(|(_, wait)| *wait).min();
         let is_limit = |attempt: &Attempt| matches!(attempt.outcome, Outcome::RateLimited { .. });
-        let may_heal =
-            shut.iter().filter(|(why, _)| matches!(why, Shut::Failing | Shut::RateLimited));
-        let retry_after = may_heal.map(|(_, wait)| *wait).min();
+        let may_heal = shut
+            .iter()
+            .filter(|(why, _)| matches!(why, Shut::Failing | Shut::RateLimited | Shut::Exhausted));
+        // Who is well and was not asked had no place, and who said that there are too many is not shut by it.
+        let mut unasked = plan.steps.iter().filter(|step| !is_asked(attempts, &step.target));
+        let had_no_place = unasked.any(|step| {
+            matches!(self.health.standing(&step.target, now), Standing::Ready | Standing::Warming)
+        });
+        let is_crowd = limit.is_none() && attempts.iter().any(is_limit);
+        let place = (had_no_place || is_crowd).then_some(PLACE_AGAIN);
+        let retry_after = may_heal.map(|(_, wait)| *wait).chain(place).min();
         let keyless = plan.skipped.iter().find_map(|skipped| match &skipped.why {
             Skip::NoKey { variable } => Some(variable.clone()),
             Skip::Shut { .. } | Skip::Lacks(_) | Skip::Disabled => None,
@@ -168,6 +179,9 @@ impl Executor {
         match (attempts.last(), limit) {
             (_, Some(wait)) if attempts.iter().all(is_limit) && !is_unasked(plan, attempts) => {
                 NoReply::RateLimited { retry_after: wait }
+            }
+            (Some(_), None) if attempts.iter().all(is_limit) => {
+                NoReply::RateLimited { retry_after: PLACE_AGAIN }
             }
             (Some(last), _) => {
                 let heals = attempts.iter().any(|attempt| attempt.outcome.heals());
@@ -185,8 +199,11 @@ impl Executor {
 
 /// Whether a step of the plan was not tried, because others were finding out about it.
 fn is_unasked(plan: &Plan, attempts: &[Attempt]) -> bool {
-    let is_asked = |target| attempts.iter().any(|attempt| Arc::ptr_eq(&attempt.target, target));
-    !plan.steps.iter().all(|step| is_asked(&step.target))
+    !plan.steps.iter().all(|step| is_asked(attempts, &step.target))
+}
+
+fn is_asked(attempts: &[Attempt], target: &Arc<Target>) -> bool {
+    attempts.iter().any(|attempt| Arc::ptr_eq(&attempt.target, target))
 }
 
 /// Why nobody else is asked after a failure.

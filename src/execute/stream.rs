@@ -12,7 +12,7 @@ use super::{Attempt, Failure};
 use crate::chat::{Chunk, ChunkError, Losses, Usage};
 use crate::config::Commit;
 use crate::health::{Outcome, OutcomeTable, Permit, Phase, Sample, Size};
-use crate::provider::{EventReader, Frame, Heard, ProviderError, Reader, Response, SseItem};
+use crate::provider::{Events, Heard, ProviderError, Reader, Response};
 
 /// Most events before the first content: roles, filter results, pings.
 const STARTUP_EVENTS_MAX: usize = 64;
@@ -377,7 +377,7 @@ pub(super) struct Source {
     response: Response,
     reader: Reader,
     outcomes: Arc<OutcomeTable>,
-    events: EventReader,
+    events: Events,
     malformed: u8,
     ended: bool,
 }
@@ -390,15 +390,14 @@ enum Signal {
 
 impl Source {
     pub(super) fn new(response: Response, reader: Reader, outcomes: Arc<OutcomeTable>) -> Self {
-        let events = EventReader::default();
+        let events = Events::of(&response);
         Self { response, reader, outcomes, events, malformed: 0, ended: false }
     }
 
     async fn next(&mut self) -> Result<Signal, Failure> {
         loop {
-            while let Some(item) = self.events.pop() {
-                let SseItem::Data(data) = item else { continue };
-                match self.reader.read(Frame { name: None, data }) {
+            while let Some(frame) = self.events.pop().map_err(|_broken| bad_reply())? {
+                match self.reader.read(frame) {
                     Ok(Heard::Chunk(chunk)) => return Ok(Signal::Chunk(chunk)),
                     Ok(Heard::Nothing) => {}
                     Ok(Heard::Done) => return Ok(Signal::Done),

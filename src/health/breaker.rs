@@ -26,7 +26,7 @@ const UNHINTED: Duration = Duration::from_secs(1);
 /// The longest of them.
 const UNHINTED_MAX: Duration = Duration::from_secs(60);
 /// The shortest and the longest that a provider's hint is followed.
-const RATE_LIMIT: std::ops::RangeInclusive<Duration> =
+pub(super) const RATE_LIMIT: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(300);
 /// Longest time open in the first minutes of an outage, so that a short one is over soon after its end.
 const EARLY_OPEN_MAX: Duration = Duration::from_secs(15);
@@ -85,6 +85,8 @@ pub enum Shut {
     Failing,
     /// It said so itself.
     RateLimited,
+    /// With its last answer it said that nothing is left until then.
+    Exhausted,
     /// The account has no money or quota left.
     QuotaGone,
     /// The key is not accepted.
@@ -398,7 +400,7 @@ impl Shut {
     #[must_use]
     pub fn may_be_tried_early(self) -> bool {
         match self {
-            Self::Failing | Self::CredentialRefused | Self::ModelMissing => true,
+            Self::Failing | Self::Exhausted | Self::CredentialRefused | Self::ModelMissing => true,
             Self::RateLimited | Self::QuotaGone => false,
         }
     }
@@ -409,6 +411,7 @@ impl Shut {
         match self {
             Self::Failing => "failing",
             Self::RateLimited => "rate_limited",
+            Self::Exhausted => "exhausted",
             Self::QuotaGone => "quota_gone",
             Self::CredentialRefused => "credential_refused",
             Self::ModelMissing => "model_missing",

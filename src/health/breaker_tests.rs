@@ -89,6 +89,32 @@ async fn every_second_request_failing_opens_it_by_the_ratio() {
     until(&breaker, now);
 }
 
+/// A probe succeeds, and then every second request fails: it opens by the ratio, each time for longer, and never twice within the
+/// shortest time open.
+#[tokio::test]
+async fn f43_a_target_whose_probes_succeed_and_whose_requests_fail() {
+    let start = Instant::now();
+    let (mut breaker, mut now) = (tripped(start), start);
+    let (mut opened, mut number) = (vec![start], 0);
+    while now < after(start, 300) {
+        now += Duration::from_millis(50);
+        let was_probing = breaker.standing(now) == Standing::Probing;
+        let Some(ticket) = breaker.admit(now, Entry::Regular) else { continue };
+        number += 1;
+        let is_good = was_probing || number % 2 == 0;
+        breaker.on(if is_good { Event::Succeeded } else { Event::Failed }, ticket, now);
+        if let Standing::Shut { why: Shut::Failing, .. } = breaker.standing(now) {
+            opened.push(now);
+        }
+    }
+    let between: Vec<f32> = opened.windows(2).map(|two| (two[1] - two[0]).as_secs_f32()).collect();
+    assert!(between.len() > 5, "{between:?}");
+    assert!(between.iter().all(|seconds| *seconds >= 1.5), "{between:?}");
+    // Two to fifteen seconds open, a quarter less by chance, and half a second of trying.
+    assert!(between.iter().skip(4).all(|seconds| *seconds >= 11.0), "{between:?}");
+    assert_eq!(breaker.trips(), u32::try_from(opened.len()).unwrap());
+}
+
 #[tokio::test]
 async fn half_open_gives_one_permit_and_a_success_closes() {
     let now = Instant::now();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::breaker::{Event, Shut};
+use super::limit::Load;
 
 /// Which wait ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,6 +258,34 @@ impl Outcome {
             | Self::NotNeeded
             | Self::Diverged
             | Self::ClientGone => nothing,
+        }
+    }
+
+    /// What it says about how many requests the target takes at once.
+    #[must_use]
+    pub fn load(self) -> Load {
+        match self {
+            Self::Served => Load::Answered,
+            Self::RateLimited { retry_after: None } => Load::Refused,
+            Self::RateLimited { retry_after: Some(_) } | Self::Overloaded => Load::Overloaded,
+            Self::Unreachable
+            | Self::Reset
+            | Self::TimedOut(_)
+            | Self::QuotaGone
+            | Self::CredentialRefused
+            | Self::Forbidden
+            | Self::ModelMissing
+            | Self::Unsupported
+            | Self::ServerError
+            | Self::BadReply
+            | Self::InBandError
+            | Self::CutOff
+            | Self::ContextTooLong
+            | Self::CallerFault
+            | Self::Policy
+            | Self::NotNeeded
+            | Self::Diverged
+            | Self::ClientGone => Load::Unsaid,
         }
     }
 

@@ -12,6 +12,7 @@ mod generation;
 mod models;
 mod operate;
 mod sandbox;
+mod stall;
 mod stream;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,7 @@ pub use sandbox::serve_sandbox;
 
 use crate::pipeline::Pipeline;
 use generation::{Generation, Reloads};
+use stall::{Impatient, STALL_MAX};
 
 /// Places for requests in flight. How many of them may be taken is the configuration's to say, and it may say another number
 /// while requests hold some.
@@ -108,6 +110,19 @@ pub async fn serve_data(
     app: Arc<App>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    serve_data_within(listener, app, stop, STALL_MAX).await
+}
+
+/// The same, for callers who may take nothing of their answers for so long.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_data_within(
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: CancellationToken,
+    stall_max: Duration,
+) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/chat/completions", post(chat::completions))
         .route("/messages", post(chat::messages))
@@ -128,7 +143,7 @@ pub async fn serve_data(
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn(error::in_the_callers_shape))
         .with_state(app);
-    serve(listener, router, stop).await
+    serve(listener, router, stop, stall_max).await
 }
 
 /// The gateway as operators see it: not there until its start is complete.
@@ -170,13 +185,14 @@ pub async fn serve_admin(
         .fallback(error::unknown_url)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(startup);
-    serve(listener, router, stop).await
+    serve(listener, router, stop, STALL_MAX).await
 }
 
 async fn serve(
     listener: TcpListener,
     router: Router,
     stop: CancellationToken,
+    stall_max: Duration,
 ) -> std::io::Result<()> {
     // Without this the first tokens of a stream wait up to 40 ms for a packet to fill.
     let listener = listener.tap_io(|stream| {
@@ -184,5 +200,6 @@ async fn serve(
             tracing::debug!(%error, "cannot switch Nagle's algorithm off");
         }
     });
+    let listener = Impatient::new(listener, stall_max);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }

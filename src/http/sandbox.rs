@@ -46,7 +46,7 @@ pub async fn serve_sandbox(
         }
     };
     let router = Router::new().route("/{provider}/v1/chat/completions", post(answer));
-    super::serve(listener, router, stop).await
+    super::serve(listener, router, stop, super::STALL_MAX).await
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ use order::Candidate;
 use crate::chat::Needs;
 use crate::classify::Decision;
 use crate::config::{Credential, Order, Policy, Target};
-use crate::health::{HealthView, Known, Shut, Size, Standing, Tempo};
+use crate::health::{HealthView, Known, Part, Shut, Size, Standing, Tempo};
 use crate::watch::Doubt;
 
 /// An ordered list of targets and a deadline.
@@ -29,6 +29,8 @@ pub struct Plan {
     pub policy: Policy,
     /// How long the prompt is.
     pub size: Size,
+    /// The part of an answer by which targets are timed.
+    pub part: Part,
     /// The end of everything, all attempts together.
     pub deadline: Instant,
 }
@@ -89,6 +91,8 @@ pub enum Place {
     },
     /// Behind them: it is back, and gets only a share of the requests for a while.
     Warming,
+    /// Behind everybody who is well: with its last answer it said that nothing of a limit is left for now.
+    Exhausted,
     /// At the end although it is failing: better a small chance than none.
     LastResort,
 }
@@ -109,6 +113,7 @@ impl Place {
             Self::Silent => "silent",
             Self::Doubted { doubt } => doubt.label(),
             Self::Warming => "warming",
+            Self::Exhausted => "exhausted",
             Self::LastResort => "last_resort",
         }
     }
@@ -130,6 +135,9 @@ impl Place {
             Self::Silent => "others wait for it in vain, so behind the others".to_owned(),
             Self::Doubted { .. } => "its provider is in doubt, so behind the others".to_owned(),
             Self::Warming => "it is back and warming up, so behind the others".to_owned(),
+            Self::Exhausted => {
+                "it said that nothing of a limit is left, so behind the others".to_owned()
+            }
             Self::LastResort => "it fails, and is tried when all others have failed".to_owned(),
         }
     }
@@ -146,7 +154,8 @@ impl Place {
             | Self::Check => 0,
             Self::Degraded | Self::Silent | Self::Doubted { .. } => 1,
             Self::Warming => 2,
-            Self::LastResort => 3,
+            Self::Exhausted => 3,
+            Self::LastResort => 4,
         }
     }
 }
@@ -201,10 +210,14 @@ impl Skip {
 pub struct Circumstances<'a> {
     /// What the conversation needs.
     pub needs: Needs,
+    /// The part of an answer by which targets are timed.
+    pub part: Part,
     /// How the targets are.
     pub health: &'a HealthView,
     /// Targets whose provider is in doubt.
     pub doubts: &'a [(String, Doubt)],
+    /// How long the way to a target's provider takes, where that is measured; counts only where no answer has told more.
+    pub ways: &'a [(String, Duration)],
     /// Now.
     pub now: Instant,
     /// Until the deadline.
@@ -228,8 +241,9 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
     let policy = decision.goal.policy().cloned().unwrap_or_default();
     let deadline = around.now + around.within;
     let size = Size::of(around.needs.tokens);
-    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), policy, size, deadline };
-    let mut failing: Vec<(Instant, Step)> = Vec::new();
+    let part = around.part;
+    let mut plan = Plan { steps: Vec::new(), skipped: Vec::new(), policy, size, part, deadline };
+    let mut behind: Vec<(Instant, Step)> = Vec::new();
     let own = decision.goal.targets();
     for (targets, home) in [(own, Home::Own), (spilled(decision), Home::Spilled)] {
         let order = match home {
@@ -239,12 +253,12 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
         let mut well = Vec::new();
         for (listed, target) in targets.iter().enumerate() {
             let known = around.health.of(&target.id);
-            let candidate = Candidate { target, known, listed };
+            let measured = around.ways.iter().find(|(id, _)| *id == target.id);
+            let way = measured.map(|(_, way)| *way);
+            let candidate = Candidate { target, known, way, listed };
             match admissible(target, &known, &around.needs) {
                 Ok(None) => well.push(candidate),
-                Ok(Some(until)) => {
-                    failing.push((until, step(&candidate, Place::LastResort, home)));
-                }
+                Ok(Some((until, place))) => behind.push((until, step(&candidate, place, home))),
                 Err(why) => plan.skipped.push(Skipped { target: Arc::clone(target), home, why }),
             }
         }
@@ -262,8 +276,8 @@ pub fn plan(decision: &Decision, around: &Circumstances<'_>, dice: &mut Rng) -> 
         plan.steps.append(&mut steps);
     }
     // The one whose time is nearest to its end is the likeliest to be back.
-    failing.sort_by_key(|(until, step)| (step.home, *until));
-    plan.steps.extend(failing.into_iter().map(|(_, step)| step));
+    behind.sort_by_key(|(until, step)| (step.place.rank(), step.home, *until));
+    plan.steps.extend(behind.into_iter().map(|(_, step)| step));
     plan
 }
 
@@ -289,8 +303,12 @@ fn doubted(around: &Circumstances<'_>, target: &Target) -> Option<Place> {
     found.map(|(_, doubt)| Place::Doubted { doubt: *doubt })
 }
 
-/// Whether it may be tried: in its place, or as a last resort before that time, or not at all.
-fn admissible(target: &Target, known: &Known, needs: &Needs) -> Result<Option<Instant>, Skip> {
+/// Whether it may be tried: in its place, or behind everybody before that time, or not at all.
+fn admissible(
+    target: &Target,
+    known: &Known,
+    needs: &Needs,
+) -> Result<Option<(Instant, Place)>, Skip> {
     if let Credential::Unset { variable } = &target.provider.credential {
         return Err(Skip::NoKey { variable: variable.clone() });
     }
@@ -299,7 +317,10 @@ fn admissible(target: &Target, known: &Known, needs: &Needs) -> Result<Option<In
     }
     match known.standing {
         Standing::Ready | Standing::Warming | Standing::Probing => Ok(None),
-        Standing::Shut { until, why } if why.may_be_tried_early() => Ok(Some(until)),
+        Standing::Shut { until, why: Shut::Exhausted } => Ok(Some((until, Place::Exhausted))),
+        Standing::Shut { until, why } if why.may_be_tried_early() => {
+            Ok(Some((until, Place::LastResort)))
+        }
         Standing::Shut { until, why } => Err(Skip::Shut { until, why }),
         Standing::Disabled => Err(Skip::Disabled),
     }

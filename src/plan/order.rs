@@ -25,6 +25,8 @@ const TOKEN_CHARS: f64 = 4.0;
 pub(super) struct Candidate<'a> {
     pub(super) target: &'a Arc<Target>,
     pub(super) known: Known,
+    /// How long the way to its provider takes, where that is measured.
+    pub(super) way: Option<Duration>,
     /// Where it is listed.
     pub(super) listed: usize,
 }
@@ -70,7 +72,7 @@ fn cheapest<'a>(mut candidates: Vec<Candidate<'a>>, needs: &Needs) -> Vec<(Candi
     })
 }
 
-/// Those of which nobody knows how fast they are come last, as listed; now and then one of the others than the first is tried
+/// Those of which nobody knows how fast they are come last, the nearest provider first, else as listed; now and then one of the others than the first is tried
 /// first, or nobody would ever know.
 fn fastest<'a>(
     mut candidates: Vec<Candidate<'a>>,
@@ -80,7 +82,11 @@ fn fastest<'a>(
 ) -> Vec<(Candidate<'a>, Place)> {
     let time = |candidate: &Candidate<'_>| expected(&candidate.known, needs);
     let most = |candidate: &Candidate<'_>| time(candidate).unwrap_or(Duration::MAX);
-    candidates.sort_by_key(|candidate| most(candidate));
+    let way = |candidate: &Candidate<'_>| match time(candidate) {
+        Some(_) => Duration::ZERO,
+        None => candidate.way.unwrap_or(Duration::MAX),
+    };
+    candidates.sort_by_key(|candidate| (most(candidate), way(candidate)));
     let held = candidates.iter().position(|each| Some(each.target.id.as_str()) == leader);
     if let (Some(held), Some(first)) = (held, candidates.first())
         && most(&candidates[held]) < slightly_more(most(first))

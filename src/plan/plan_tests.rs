@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::classify::{Goal, Reason};
 use crate::config::{Abilities, Dialect, Price, Provider, Rate, Secret, Spill, Tier};
-use crate::health::Figures;
+use crate::health::{Entry, Figures, HealthTable, Outcome, Part, Sample};
 
 fn target(id: &str, abilities: Abilities) -> Arc<Target> {
     let (name, model) = id.split_once('/').expect("provider/model");
@@ -54,7 +54,8 @@ fn make_with(
     seed: u64,
 ) -> Plan {
     let (now, within) = (Instant::now(), Duration::from_secs(9));
-    let around = Circumstances { needs, health, doubts, now, within };
+    let part = Part::First;
+    let around = Circumstances { needs, part, health, doubts, ways: &[], now, within };
     plan(decision, &around, &mut Rng::with_seed(seed))
 }
 
@@ -106,6 +107,12 @@ async fn targets_keep_the_tiers_order_and_failing_ones_come_last() {
         &[("a/1", shut(9, Shut::QuotaGone)), ("b/1", shut(9, Shut::ModelMissing))],
         "b/1 last_resort, -a/1 quota_gone",
     );
+    check(
+        &["a/1", "b/1", "c/1"],
+        &[("a/1", shut(9, Shut::Exhausted)), ("b/1", shut(5, Shut::Failing))],
+        "c/1 listed, a/1 exhausted, b/1 last_resort",
+    );
+    check(&["a/1"], &[("a/1", shut(9, Shut::Exhausted))], "a/1 exhausted");
 }
 
 #[tokio::test]
@@ -201,6 +208,70 @@ async fn the_fastest_is_first_but_small_differences_change_nothing() {
     assert_eq!(first(900, 500, None), "b/1");
     assert_eq!(first(900, 850, Some("a/1")), "a/1");
     assert_eq!(first(900, 500, Some("a/1")), "b/1");
+}
+
+/// A target that drifts to three times its usual time within ten minutes stands behind the other one within two looks of the end, in
+/// every order.
+#[tokio::test]
+async fn f20_a_target_that_drifts_loses_its_place() {
+    let targets = vec![plain("a/1"), plain("b/1")];
+    let limits = crate::config::Breaker {
+        failures: 3,
+        open: Duration::from_secs(2),
+        open_max: Duration::from_secs(60),
+    };
+    let table = HealthTable::new(limits, targets.iter());
+    let asked = (Size::of(needs().tokens), Part::First);
+    let start = Instant::now();
+    let answers = |from: u64, until: u64, target: &Arc<Target>, took: &dyn Fn(u64) -> u64| {
+        for half in from * 2..until * 2 {
+            let now = start + Duration::from_millis(half * 500);
+            let permit = table.admit(target, Entry::Regular, now).expect("nobody fails");
+            let first = Some(Duration::from_millis(took(half - from * 2)));
+            permit.timed(asked.0, Sample { first, ..Sample::default() }, now);
+            permit.record(Outcome::Served, now);
+        }
+    };
+    let firsts = |at: u64| {
+        let now = start + Duration::from_secs(at);
+        let health = table.view(targets.iter(), None, asked, now);
+        [Order::Fixed, Order::Fastest].map(|order| {
+            let decision = decision(targets.clone(), Policy { order, ..Policy::default() });
+            show(&make(&decision, &health, needs(), 3))
+        })
+    };
+    answers(0, 3_600, &targets[1], &|_| 1_200);
+    answers(0, 3_600, &targets[0], &|_| 1_000);
+    assert!(firsts(3_600).iter().all(|plan| plan.starts_with("a/1 ")), "{:?}", firsts(3_600));
+    answers(3_600, 4_220, &targets[1], &|_| 1_200);
+    answers(3_600, 4_200, &targets[0], &|half| 1_000 + half * 2_000 / 1_200);
+    answers(4_200, 4_220, &targets[0], &|_| 3_000);
+    // The first look may find it due for a check, by one request.
+    drop(firsts(4_220));
+    assert!(firsts(4_220).iter().all(|plan| plan.starts_with("b/1 ")), "{:?}", firsts(4_220));
+    assert!(firsts(4_220).iter().all(|plan| plan.contains("a/1 degraded")), "{:?}", firsts(4_220));
+}
+
+/// Where nobody has answered yet, the nearest provider is the best guess.
+#[tokio::test]
+async fn the_nearest_is_first_where_nobody_knows_more() {
+    let policy = Policy { order: Order::Fastest, ..Policy::default() };
+    let decision = decision(vec![plain("a/1"), plain("b/1"), plain("c/1")], policy);
+    let way = |id: &str, ms| (id.to_owned(), Duration::from_millis(ms));
+    let ways = [way("b/1", 90), way("c/1", 30)];
+    let (now, within) = (Instant::now(), Duration::from_secs(9));
+    let order = |health: &HealthView| {
+        let part = Part::First;
+        let needs = needs();
+        let around = Circumstances { needs, part, health, doubts: &[], ways: &ways, now, within };
+        // Not a draw that explores.
+        let plans = (0..9).map(|seed| show(&plan(&decision, &around, &mut Rng::with_seed(seed))));
+        plans.filter(|plan| !plan.contains("explored")).collect::<BTreeSet<String>>()
+    };
+    let unknown = order(&HealthView::default());
+    assert_eq!(unknown, BTreeSet::from(["c/1 listed, b/1 listed, a/1 listed".to_owned()]));
+    let known = order(&HealthView::with(&[("a/1", paced(900))], None));
+    assert_eq!(known, BTreeSet::from(["a/1 fastest, c/1 listed, b/1 listed".to_owned()]));
 }
 
 #[tokio::test]

@@ -9,13 +9,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use thiserror::Error;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::bedrock::{AwsCredentials, AwsRequest, signed_headers};
+use super::hints::exhausted;
+use super::tokens::Tokens;
+use super::upload::{AT_ONCE_MAX, UNREAD_MAX, pieces};
 use super::{Encoded, Got, Page, ProviderError, Validators, retry_after};
-use crate::config::{Credential, Dialect, LimitHeaders, Provider};
+use crate::config::{Credential, Dialect, LimitHeaders, Provider, Secret};
 
 /// Unused connections are closed before the providers close them, which would lose a request.
 const POOL_IDLE: Duration = Duration::from_secs(50);
@@ -24,6 +29,9 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 /// Most of a whole answer that is read; images come inline as base64.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The type of a stream of Amazon's binary events.
+const AWS_STREAM: &str = "application/vnd.amazon.eventstream";
+
 /// Sends requests to providers.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -31,6 +39,8 @@ pub struct Client {
     far: reqwest::Client,
     /// Without a proxy: to another machine, this machine's own addresses mean another thing.
     near: reqwest::Client,
+    /// Short-lived tokens of service accounts.
+    tokens: Tokens,
 }
 
 /// Why there is no response, or no more of it.
@@ -87,7 +97,10 @@ impl Client {
 
     fn build(connect: Duration, idle_max: usize) -> Result<Self, ClientError> {
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            #[cfg(target_os = "linux")]
+            let builder = builder.tcp_user_timeout(UNREAD_MAX);
+            builder
                 .connect_timeout(connect)
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle_max)
@@ -98,7 +111,7 @@ impl Client {
         };
         let far = builder().build().map_err(ClientError::Setup)?;
         let near = builder().no_proxy().build().map_err(ClientError::Setup)?;
-        Ok(Self { far, near })
+        Ok(Self { far, near, tokens: Tokens::default() })
     }
 
     /// Sends a request and waits for the head of the response.
@@ -111,9 +124,44 @@ impl Client {
         encoded: Encoded,
     ) -> Result<Response, ClientError> {
         let http = self.to(&encoded.url);
-        let mut request =
-            http.post(encoded.url).header(CONTENT_TYPE, "application/json").body(encoded.body);
+        let headers = self.headers(provider, &encoded).await?;
+        let sending = CancellationToken::new();
+        let length = encoded.body.len();
+        let body = if length <= AT_ONCE_MAX {
+            reqwest::Body::from(encoded.body)
+        } else {
+            reqwest::Body::wrap_stream(pieces(encoded.body, sending.clone()))
+        };
+        let request = http.post(encoded.url).header(CONTENT_LENGTH, length).body(body);
+        let request = request.headers(headers);
+        let inner = request.send().await.map_err(unanswered)?;
+        let provider = Arc::clone(provider);
+        Ok(Response { inner, provider, _sending: sending.drop_guard() })
+    }
+
+    /// Sends a form to a token service and reads its answer.
+    pub(super) async fn form(&self, url: &str, body: &str) -> Result<String, ClientError> {
+        let request = self.to(url).post(url);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut response = request.body(body.to_owned()).send().await.map_err(unanswered)?;
+        let mut said = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(unanswered)? {
+            if said.len() + piece.len() > ERROR_BYTES_MAX {
+                return Err(ClientError::TooLong { limit: ERROR_BYTES_MAX });
+            }
+            said.extend_from_slice(&piece);
+        }
+        String::from_utf8(said).map_err(|_invalid| ClientError::NotText)
+    }
+
+    /// Every header of a request but its length.
+    async fn headers(
+        &self,
+        provider: &Arc<Provider>,
+        encoded: &Encoded,
+    ) -> Result<HeaderMap, ClientError> {
         let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let usual = provider.speech.headers.iter().map(|(name, value)| (name.as_str(), value));
         let own = encoded.headers.iter().map(|(name, value)| (*name, value));
         for (name, value) in usual.chain(own) {
@@ -121,12 +169,31 @@ impl Client {
             let value = HeaderValue::try_from(value).map_err(|_invalid| ClientError::BadHeader)?;
             headers.insert(name, value);
         }
-        request = request.headers(headers);
-        if let Some((name, key)) = credential(provider)? {
-            request = request.header(name, key);
+        match &provider.credential {
+            Credential::NotNeeded | Credential::Unset { .. } => {}
+            Credential::Key(_) => headers.extend(credential(provider)?),
+            Credential::Aws { id, secret, session } => {
+                let session_token = session.as_ref().map(Secret::expose);
+                let (access_key, secret_key) = (id.expose(), secret.expose());
+                let keys = AwsCredentials { access_key, secret_key, session_token };
+                let request = AwsRequest {
+                    method: "POST",
+                    url: &encoded.url,
+                    headers: &[("content-type", "application/json")],
+                    body: &encoded.body,
+                    region: provider.region.as_deref().unwrap_or_default(),
+                    service: "bedrock",
+                };
+                for (name, value) in signed_headers(&request, keys, wall_clock().as_secs()) {
+                    headers.insert(HeaderName::from_static(name), secret_value(&value)?);
+                }
+            }
+            Credential::Google(document) => {
+                let token = self.tokens.get(self, document, wall_clock()).await?;
+                headers.insert(AUTHORIZATION, secret_value(&format!("Bearer {}", token.expose()))?);
+            }
         }
-        let inner = request.send().await.map_err(unanswered)?;
-        Ok(Response { inner, provider: Arc::clone(provider) })
+        Ok(headers)
     }
 
     /// Asks for a page. It sets no limit of time.
@@ -217,9 +284,13 @@ fn credential(provider: &Provider) -> Result<Option<(HeaderName, HeaderValue)>, 
     } else {
         key.expose().to_owned()
     };
+    Ok(Some((name, secret_value(&text)?)))
+}
+
+fn secret_value(text: &str) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::try_from(text).map_err(|_invalid| ClientError::BadKey)?;
     value.set_sensitive(true);
-    Ok(Some((name, value)))
+    Ok(value)
 }
 
 /// The head of a response, and its body as it comes.
@@ -227,6 +298,8 @@ fn credential(provider: &Provider) -> Result<Option<(HeaderName, HeaderValue)>, 
 pub struct Response {
     inner: reqwest::Response,
     provider: Arc<Provider>,
+    /// Without an answer to wait for, the rest of the request is not sent.
+    _sending: DropGuard,
 }
 
 impl Response {
@@ -239,8 +312,14 @@ impl Response {
     /// Whether the body is an event stream.
     #[must_use]
     pub fn is_event_stream(&self) -> bool {
-        let kind = self.header(CONTENT_TYPE.as_str());
-        kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+        let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        kind.starts_with("text/event-stream") || kind.starts_with(AWS_STREAM)
+    }
+
+    /// Whether its events are Amazon's binary ones.
+    #[must_use]
+    pub fn is_binary(&self) -> bool {
+        self.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with(AWS_STREAM))
     }
 
     /// What the provider speaks.
@@ -259,6 +338,12 @@ impl Response {
     #[must_use]
     pub fn retry_after(&self, limits: &[LimitHeaders]) -> Option<Duration> {
         retry_after(&|name| self.header(name), limits, wall_clock())
+    }
+
+    /// How long nothing is left of one of the provider's limits, where a good answer says so.
+    #[must_use]
+    pub fn exhausted(&self, limits: &[LimitHeaders]) -> Option<Duration> {
+        exhausted(&|name| self.header(name), limits, wall_clock())
     }
 
     /// Reads an error body, without our key: some providers repeat the key that they refuse.

@@ -34,6 +34,18 @@ pub fn retry_after(
     until.or_else(|| limits.iter().filter_map(|limit| reset(limit, header, now)).max())
 }
 
+/// How long nothing is left, from the headers of a good answer: the reset of every exhausted limit, the latest of them.
+#[must_use]
+pub(super) fn exhausted(
+    header: Headers<'_>,
+    limits: &[LimitHeaders],
+    now: Duration,
+) -> Option<Duration> {
+    let now = header("date").and_then(date).unwrap_or(now);
+    let resets = limits.iter().filter_map(|limit| reset(limit, header, now));
+    resets.max().filter(|wait| !wait.is_zero())
+}
+
 /// The wait that the words of an error ask for: `Please try again in 6m0s`, `retry after 20 seconds`.
 pub(super) fn wait_in_words(message: &str) -> Option<Duration> {
     const BEFORE: [&str; 4] = ["try again in ", "retry in ", "retry after ", "try again after "];
@@ -214,6 +226,34 @@ mod tests {
             ("1994-13-06T08:49:07Z", None),
         ] {
             check(&[tokens("0"), ("reset-tokens", at)], seconds);
+        }
+    }
+
+    #[test]
+    fn a_good_answer_says_when_there_is_something_left_again() {
+        for (headers, expected) in [
+            (vec![("left-requests", "0"), ("reset-requests", "1m0s")], Some(60)),
+            (vec![("left-requests", "1"), ("reset-requests", "1m0s")], None),
+            (vec![("left-requests", "0"), ("reset-requests", "0s")], None),
+            (vec![("left-requests", "0")], None),
+            (vec![("retry-after", "5")], None),
+            (
+                vec![
+                    ("date", "Sun, 06 Nov 1994 09:49:37 GMT"),
+                    ("left-tokens", "0"),
+                    ("reset-tokens", "1994-11-06T09:50:07Z"),
+                ],
+                Some(30),
+            ),
+        ] {
+            let header =
+                |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, v)| *v);
+            let limits = ["requests", "tokens"].map(|each| LimitHeaders {
+                remaining: format!("left-{each}"),
+                reset: format!("reset-{each}"),
+            });
+            let found = exhausted(&header, &limits, Duration::from_secs(NOW));
+            assert_eq!(found, expected.map(Duration::from_secs), "{headers:?}");
         }
     }
 

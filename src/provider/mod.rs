@@ -10,6 +10,7 @@ mod client;
 pub mod cohere;
 mod dialect;
 mod error;
+mod events;
 pub mod gemini;
 mod hints;
 mod moment;
@@ -19,6 +20,8 @@ mod reader;
 mod responses;
 mod scrub;
 mod sse;
+mod tokens;
+mod upload;
 pub mod vertex;
 mod wording;
 
@@ -26,6 +29,7 @@ pub use asker::Asker;
 pub use client::{Client, ClientError, Response};
 pub use dialect::{Frame, Progress, Recipient, Unsayable, Written};
 pub use error::ProviderError;
+pub use events::Events;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
 pub use page::{Got, Page, Validators};
@@ -36,6 +40,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use body::Body;
+use wording::percent_encoded;
 
 use crate::chat::{ChatRequest, Conversation, Losses, Surface};
 use crate::config::{Dialect, Habits, Target};
@@ -92,9 +97,9 @@ pub fn prepare(
             Some(body) => body,
             None => written(anthropic::write(conversation(chat)?, &to)?, &mut losses),
         },
-        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => {
-            return Err(unspoken(target.provider.dialect));
-        }
+        Dialect::Gemini => written(gemini::write(conversation(chat)?, &to)?, &mut losses),
+        Dialect::Cohere => written(cohere::write(conversation(chat)?, &to)?, &mut losses),
+        Dialect::Bedrock => written(bedrock::write(conversation(chat)?, &to)?, &mut losses),
     };
     body.obey(&target.habits, &mut losses);
     body.obey(learned, &mut losses);
@@ -106,7 +111,7 @@ pub fn prepare(
     let surface = Some(chat.surface()).filter(|surface| may_pass(*surface));
     let reader = Reader::new(target.provider.dialect, surface);
     let headers = chat.headers().to_vec();
-    let encoded = Encoded { url: url(target), headers, body: Body::into_bytes(body) };
+    let encoded = Encoded { url: url(target, chat), headers, body: Body::into_bytes(body) };
     Ok(Prepared { encoded, reader, losses })
 }
 
@@ -131,35 +136,22 @@ fn written(written: Written, losses: &mut Losses) -> Body<'static> {
 }
 
 /// Where a request goes.
-fn url(target: &Target) -> String {
+fn url(target: &Target, chat: &ChatRequest) -> String {
     let base = &target.provider.base_url;
     if let Some(path) = &target.provider.speech.path {
-        return format!("{base}{}", path.replace("{model}", &in_path(&target.model)));
+        return format!("{base}{}", path.replace("{model}", &percent_encoded(&target.model, b"")));
     }
     match target.provider.dialect {
         Dialect::OpenAi => format!("{base}/chat/completions"),
         Dialect::Responses => format!("{base}/responses"),
         // Base addresses are written with and without the version.
         Dialect::Anthropic => format!("{}/v1/messages", base.trim_end_matches("/v1")),
-        Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => base.clone(),
-    }
-}
-
-fn unspoken(dialect: Dialect) -> Unsayable {
-    let message = format!("the dialect `{}` is not spoken yet", dialect.label());
-    Unsayable { param: "model".to_owned(), message }
-}
-
-/// A name as a segment of a path (RFC 3986 section 3.3).
-fn in_path(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let mut path = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if is_plain(byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
+        Dialect::Gemini if chat.stream() => format!("{base}{}", gemini::stream_path(&target.model)),
+        Dialect::Gemini => format!("{base}{}", gemini::path(&target.model)),
+        Dialect::Cohere => format!("{base}{}", cohere::PATH),
+        Dialect::Bedrock if chat.stream() => {
+            format!("{base}{}", bedrock::stream_path(&target.model))
         }
+        Dialect::Bedrock => format!("{base}{}", bedrock::path(&target.model)),
     }
-    path
 }

@@ -1,7 +1,7 @@
 //! What a provider answers, read for a caller: in the caller's own dialect it passes, from any other one it is taken apart.
 
 use super::dialect::{Frame, Progress};
-use super::{anthropic, openai, responses};
+use super::{anthropic, bedrock, cohere, gemini, openai, responses};
 use crate::chat::{Answer, Chunk, ChunkError, Completion, Surface};
 use crate::config::Dialect;
 
@@ -37,14 +37,21 @@ pub enum Reading {
     Responses(responses::Reading),
     /// Anthropic's messages.
     Anthropic(anthropic::Reading),
+    /// Google's generateContent.
+    Gemini(gemini::Reading),
+    /// Cohere's chat.
+    Cohere(cohere::Reading),
+    /// Amazon's Converse.
+    Bedrock(bedrock::Reading),
 }
 
 impl Reading {
     fn new(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::OpenAi | Dialect::Gemini | Dialect::Cohere | Dialect::Bedrock => {
-                Self::OpenAi(openai::Reading::default())
-            }
+            Dialect::OpenAi => Self::OpenAi(openai::Reading::default()),
+            Dialect::Gemini => Self::Gemini(gemini::Reading::default()),
+            Dialect::Cohere => Self::Cohere(cohere::Reading::default()),
+            Dialect::Bedrock => Self::Bedrock(bedrock::Reading::default()),
             Dialect::Responses => Self::Responses(responses::Reading::default()),
             Dialect::Anthropic => Self::Anthropic(anthropic::Reading::default()),
         }
@@ -55,6 +62,9 @@ impl Reading {
             Self::OpenAi(reading) => reading.read(frame),
             Self::Responses(reading) => reading.read(frame),
             Self::Anthropic(reading) => reading.read(frame),
+            Self::Gemini(reading) => reading.read(frame),
+            Self::Cohere(reading) => reading.read(frame),
+            Self::Bedrock(reading) => reading.read(frame),
         }
     }
 
@@ -63,6 +73,9 @@ impl Reading {
             Self::OpenAi(_) => openai::answer(body),
             Self::Responses(_) => responses::answer(body),
             Self::Anthropic(_) => anthropic::answer(body),
+            Self::Gemini(_) => gemini::answer(body),
+            Self::Cohere(_) => cohere::answer(body),
+            Self::Bedrock(_) => bedrock::answer(body),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The real gateway, real HTTP on this machine's own addresses, and four scripted providers on raw sockets. `faults` says who
 //! fails how and when; `provider` does it; `host` starts the gateway; `caller` asks over `wire`; `answer` says what is right.
-//! `rush` is the first phase, `quiet` the second, `report` what comes out.
+//! `rush` is the first phase, `steady` the second, `quiet` the third, `report` what comes out.
 
 mod answer;
 mod caller;
@@ -12,6 +12,7 @@ mod provider;
 mod quiet;
 mod report;
 mod rush;
+mod steady;
 mod wire;
 
 use std::io::Write;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 use self::faults::{PROVIDERS, schedule};
 use self::provider::{PORTS, Provider};
-use self::report::{Report, latency_rows};
+use self::report::{Report, latency_rows, outage_row};
 use super::{Format, OutputArgs, Ran, progress};
 
 /// Most requests of a run.
@@ -48,6 +49,10 @@ pub(super) struct FailoverArgs {
     #[arg(long, default_value_t = 2_000, value_name = "N",
           value_parser = clap::value_parser!(u32).range(0..=i64::from(REQUESTS_MAX)))]
     latency_requests: u32,
+    /// Requests of each outage that lasts: one of the four providers is down all the time; 0 measures none.
+    #[arg(long, default_value_t = 5_000, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(REQUESTS_MAX)))]
+    outage_requests: u32,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -79,6 +84,12 @@ async fn measure(args: &FailoverArgs) -> anyhow::Result<Report> {
     let tally = rush::run(&mut providers, &spells, args.concurrency, asking).await?;
     let mut report = Report::new(tally, &spells, &providers, started.elapsed());
     (report.seed, report.concurrency) = (args.seed, args.concurrency);
+    if args.outage_requests > 0 {
+        let lasting = progress("outages");
+        let load = (args.outage_requests, args.concurrency);
+        let outages = steady::run(&mut providers, load, lasting).await?;
+        report.outages = outages.iter().map(outage_row).collect();
+    }
     if args.latency_requests > 0 {
         let timing = progress("timing");
         report.latency =

@@ -11,9 +11,10 @@ use super::faults::{FAILING_MAX, Fault, Spell};
 use super::provider::Provider;
 use super::quiet::{Taken, Way};
 use super::rush::Tally;
+use super::steady::Outage;
 use crate::tune::Spread;
 
-/// Both phases; times are milliseconds.
+/// All phases; times are milliseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) seed: u64,
@@ -36,6 +37,8 @@ pub(super) struct Report {
     seconds: f64,
     requests_per_s: f64,
     request_ms: Times,
+    /// One provider of four is down all the time.
+    pub(super) outages: Vec<OutageRow>,
     pub(super) latency: Vec<LatencyRow>,
     went_wrong: Vec<String>,
 }
@@ -47,6 +50,20 @@ struct FaultRow {
     spells: usize,
     /// Requests that came to one which did.
     asked: u64,
+}
+
+/// An outage that lasts, and how often providers are asked in it.
+#[derive(Debug, Serialize)]
+pub(super) struct OutageRow {
+    fault: &'static str,
+    requests: u64,
+    /// Dropped, truncated or mislabelled.
+    went_wrong: u64,
+    /// As the gateway says. One that refuses connections sees none.
+    attempts_told_per_request: f64,
+    /// As the providers count.
+    attempts_seen_per_request: f64,
+    request_ms: Times,
 }
 
 /// One way to an answer, and how much longer it takes than two others.
@@ -122,17 +139,32 @@ impl Report {
             seconds: took.as_secs_f64(),
             requests_per_s: exact(tally.requests) / took.as_secs_f64(),
             request_ms: Times::of(tally.took),
+            outages: Vec::new(),
             latency: Vec::new(),
             went_wrong: tally.described,
         }
     }
 
     pub(super) fn is_clean(&self) -> bool {
-        self.dropped + self.truncated + self.mislabelled == 0
+        let outages = self.outages.iter().map(|row| row.went_wrong).sum::<u64>();
+        self.dropped + self.truncated + self.mislabelled + outages == 0
     }
 }
 
-/// The second phase.
+/// One outage of the second phase.
+pub(super) fn outage_row(outage: &Outage) -> OutageRow {
+    let Outage { fault, tally, seen } = outage;
+    OutageRow {
+        fault: fault.label(),
+        requests: tally.requests,
+        went_wrong: tally.dropped + tally.truncated + tally.mislabelled,
+        attempts_told_per_request: ratio(tally.attempts, tally.requests),
+        attempts_seen_per_request: ratio(*seen, tally.requests),
+        request_ms: Times::of(tally.took.clone()),
+    }
+}
+
+/// The third phase.
 pub(super) fn latency_rows(taken: Vec<Taken>) -> Vec<LatencyRow> {
     let rows: Vec<(Way, usize, u64, Times)> = taken
         .into_iter()
@@ -195,6 +227,13 @@ impl fmt::Display for Report {
         for FaultRow { fault, spells, asked } in &self.faults {
             writeln!(f, "{fault:<13} {spells:>7} {asked:>8}")?;
         }
+        if !self.outages.is_empty() {
+            writeln!(f, "\none of four providers down all the time, attempts a request")?;
+            writeln!(f, "fault            told    seen  p50 ms  p99 ms   wrong")?;
+        }
+        for row in &self.outages {
+            writeln!(f, "{row}")?;
+        }
         if !self.latency.is_empty() {
             writeln!(f, "\none request at a time, ms          over healthy     over direct")?;
             writeln!(f, "way              p50     p99     p50     p99     p50     p99  attempts")?;
@@ -213,5 +252,13 @@ impl fmt::Display for Report {
             writeln!(f, "WRONG {wrong}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for OutageRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, went_wrong, request_ms: Times { p50_ms, p99_ms }, .. } = self;
+        let (told, seen) = (self.attempts_told_per_request, self.attempts_seen_per_request);
+        write!(f, "{fault:<13} {told:>7.3} {seen:>7.3} {p50_ms:>7.2} {p99_ms:>7.2} {went_wrong:>7}")
     }
 }

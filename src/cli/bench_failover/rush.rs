@@ -66,23 +66,34 @@ pub(super) async fn run(
         for (provider, fault) in providers.iter_mut().zip(spell.faults) {
             provider.set(fault).await?;
         }
-        let next = Arc::new(AtomicU32::new(spell.requests.start));
-        let mut asking = JoinSet::new();
-        for caller in callers.drain(..) {
-            asking.spawn(ask(caller, Arc::clone(&next), spell.clone()));
-        }
-        while let Some(asked) = asking.join_next().await {
-            let (caller, part) = asked.context("a caller's task ended")?;
-            callers.push(caller);
-            tally.add(part);
-        }
+        callers = ask_all(callers, spell, &mut tally).await?;
     }
     on_progress(total, total);
     Ok(tally)
 }
 
+/// Asks everything of a spell, and gives the callers back.
+pub(super) async fn ask_all(
+    callers: Vec<Caller>,
+    spell: &Spell,
+    tally: &mut Tally,
+) -> anyhow::Result<Vec<Caller>> {
+    let next = Arc::new(AtomicU32::new(spell.requests.start));
+    let mut asking = JoinSet::new();
+    for caller in callers {
+        asking.spawn(ask(caller, Arc::clone(&next), spell.clone()));
+    }
+    let mut back = Vec::new();
+    while let Some(asked) = asking.join_next().await {
+        let (caller, part) = asked.context("a caller's task ended")?;
+        back.push(caller);
+        tally.add(part);
+    }
+    Ok(back)
+}
+
 /// The providers in every order that begins with another one.
-fn tiers() -> Vec<Tier> {
+pub(super) fn tiers() -> Vec<Tier> {
     let order = |first: usize| (first..first + PROVIDERS).map(|who| who % PROVIDERS).collect();
     TIERS.into_iter().enumerate().map(|(first, tier)| (tier, order(first))).collect()
 }

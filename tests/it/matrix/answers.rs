@@ -93,6 +93,29 @@ async fn f13_a_host_without_an_address_goes_to_the_next_target() {
     unreachable(|_| "http://nowhere.invalid/v1".to_owned()).await;
 }
 
+/// Its endpoint is set aside and stays so: requests go neither back nor forth, and nobody waits for a name again.
+#[tokio::test]
+async fn f13_a_host_without_an_address_is_set_aside() {
+    let (a, b) = (Upstream::start("a").await, Upstream::start("b").await);
+    let nowhere = |config: &mut Value| {
+        by_default(config);
+        config["providers"]["a"]["base_url"] = json!("http://nowhere.invalid/v1");
+    };
+    let gateway = Gateway::with(&[&a, &b], nowhere).await;
+    let mut attempts = Vec::new();
+    for _ in 0..12 {
+        let answer = gateway.ask(&chat("hi")).await;
+        answered_by("b", &answer);
+        attempts.push(answer.header("x-semroute-attempts").to_owned());
+    }
+    assert_eq!(attempts, [vec!["2"; 3], vec!["1"; 9]].concat());
+    assert_eq!(
+        (gateway.state(&a).await, gateway.state(&b).await),
+        ("failing".into(), "ready".into())
+    );
+    assert_eq!(asked(&[&a, &b]), [0, 12]);
+}
+
 /// A provider without TLS at a port for TLS: no request is sent to it in the clear.
 #[tokio::test]
 async fn f14_a_plain_port_behind_https_is_never_spoken_to_in_the_clear() {

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{asked, by_default};
-use crate::support::{Act, Answer, Gateway, Upstream, chat};
+use crate::support::{Act, Answer, Gateway, Logs, Upstream, chat};
 
 /// More than the two seconds for which a target is waited for, and less than twice as much.
 const ONE_WAIT: Duration = Duration::from_millis(3500);
@@ -24,6 +24,7 @@ fn answered_by_b(answer: &Answer) {
 
 /// `a` says so once, `b` answers, and `a` is left alone from then on.
 async fn set_aside_at_once(act: Act, remembered: &str) {
+    let logs = Logs::listen();
     let (a, b) = (Upstream::always("a", act).await, Upstream::start("b").await);
     let gateway = Gateway::with(&[&a, &b], by_default).await;
     for attempts in ["2", "1", "1"] {
@@ -33,6 +34,12 @@ async fn set_aside_at_once(act: Act, remembered: &str) {
     }
     assert_eq!(asked(&[&a, &b]), [1, 3]);
     assert_eq!(gateway.state(&a).await, remembered);
+    // A person is told once, which target it is and why; and nobody is told a key.
+    let alerts = logs.alerts();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    let alert = &alerts[0];
+    assert!(alert.contains("a/model-a") && alert.contains(remembered), "{alert}");
+    assert!(logs.text().contains("served") && !logs.text().contains("key-of-"), "{}", logs.text());
 }
 
 /// A limit that ends within two seconds is waited for.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use tokio::time::Instant;
+
 use super::{asked, by_default};
-use crate::support::{Act, Gateway, PROMPTLY, Upstream, chat, streamed};
+use crate::support::{Act, Gateway, PATIENCE, PROMPTLY, Upstream, chat, streamed};
 
 /// Between two looks, and between two bytes of a slow reader.
 const TICK: Duration = Duration::from_millis(5);
@@ -64,22 +66,64 @@ async fn f49_a_caller_who_leaves_between_two_tries() {
     assert_eq!(a.call_count(), 1);
 }
 
+/// A request as bytes.
+fn as_bytes(body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n"
+    );
+    [head, body].concat().into_bytes()
+}
+
+/// More than the buffers of four sockets hold.
+fn long_answer() -> Act {
+    let piece = "x".repeat(1024 * 1024);
+    (0..64).fold(Act::stream(), |act, _| act.says(&piece)).finishes().done().end()
+}
+
+/// Who takes nothing for too long is cut off, and the provider stops at once; who takes a little now and then is not.
+#[tokio::test]
+async fn f50_a_caller_who_takes_nothing() {
+    let stall_max = Duration::from_millis(600);
+    let a = Upstream::start("a").await;
+    a.next([long_answer(), long_answer()]);
+    let gateway = Gateway::with_stall(&[&a], stall_max, by_default).await;
+    let mut callers = Vec::new();
+    for _ in 0..2 {
+        let mut caller = TcpStream::connect(gateway.data).await.unwrap();
+        caller.write_all(&as_bytes(&streamed("hi"))).await.unwrap();
+        callers.push(caller);
+    }
+    let (mut reads, stalls) = (callers.remove(0), callers.remove(0));
+    let reader = tokio::spawn(async move {
+        let mut piece = vec![0; 64 * 1024];
+        while reads.read_exact(&mut piece).await.is_ok() {
+            tokio::time::sleep(TICK * 10).await;
+        }
+    });
+    a.until_called(2).await;
+    let started = Instant::now();
+    a.until_abandoned_within(PATIENCE, 1).await;
+    let took = started.elapsed();
+    assert!(took >= stall_max / 2, "{took:?}");
+    assert!(!reader.is_finished(), "who reads was cut off");
+    reader.abort();
+    a.until_abandoned(2).await;
+    until_idle(&gateway).await;
+    assert_eq!((a.call_count(), gateway.state(&a).await), (2, "ready".into()));
+    drop(stalls);
+}
+
 /// A slow reader slows the provider instead of filling memory, and keeps nobody else waiting.
 #[tokio::test]
 async fn f50_a_caller_who_hardly_reads() {
     let a = Upstream::start("a").await;
-    let piece = "x".repeat(1024 * 1024);
-    // More than the buffers of four sockets hold.
-    a.next([(0..64).fold(Act::stream(), |act, _| act.says(&piece)).finishes().done().end()]);
+    a.next([long_answer()]);
     let gateway = Gateway::with(&[&a], by_default).await;
-    let body = streamed("hi").to_string();
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
     let mut slow = TcpStream::connect(gateway.data).await.unwrap();
-    slow.write_all(request.as_bytes()).await.unwrap();
+    slow.write_all(&as_bytes(&streamed("hi"))).await.unwrap();
     for _ in 0..200 {
         slow.read_u8().await.unwrap();
         tokio::time::sleep(TICK).await;

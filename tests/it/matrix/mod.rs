@@ -5,8 +5,11 @@
 mod answers;
 mod before;
 mod callers;
+mod crowds;
 mod health;
 mod streams;
+mod tls;
+mod uploads;
 
 use serde_json::{Value, json};
 

@@ -58,6 +58,21 @@ async fn ways_around_a_failure_are_timed() {
     }
 }
 
+/// A provider that is down is asked by those who find out, and then by few; nobody is lost.
+#[tokio::test]
+async fn an_outage_that_lasts_costs_few_attempts() {
+    let (_, said) = measured(SHORT).await;
+    let rows = said["outages"].as_array().unwrap();
+    let ways: Vec<&str> = rows.iter().map(|row| row["fault"].as_str().unwrap()).collect();
+    assert_eq!(ways, ["reset", "refused", "503", "500", "hang"], "{said}");
+    for row in rows {
+        assert_eq!((&row["requests"], &row["went_wrong"]), (&400.into(), &0.into()), "{row}");
+        // Eight at a time find out together, some of them twice.
+        let told = row["attempts_told_per_request"].as_f64().unwrap();
+        assert!((1.0..1.15).contains(&told) && told > 1.0, "{row}");
+    }
+}
+
 /// One provider of four is always well. Those that are set aside, or asked to be left alone, may be the ones that are.
 #[tokio::test]
 async fn no_request_is_lost_while_providers_fail() {
@@ -68,6 +83,7 @@ async fn no_request_is_lost_while_providers_fail() {
 async fn measured(args: [&str; 4]) -> (Option<i32>, Value) {
     let mut command = semroute(&["bench", "failover", "--json"]);
     command.args(args).args(["--concurrency", "8", "--latency-requests", "20"]);
+    command.args(["--outage-requests", "400"]);
     let ended = run(command).await;
     assert!(ended.stdout.starts_with('{'), "{ended:?}");
     (ended.code, serde_json::from_str(&ended.stdout).unwrap())

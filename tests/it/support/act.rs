@@ -23,6 +23,8 @@ enum Step {
     Send(Vec<u8>),
     Wait(Duration),
     Hold(Gate),
+    /// The rest only where there is room; else a rate limit.
+    Enter(Room),
     Hang,
     Reset,
     /// The response is complete, and the connection may be used again.
@@ -54,6 +56,16 @@ impl Gate {
     async fn wait(&self) {
         // An error means that the gate is open.
         drop(self.0.acquire().await);
+    }
+}
+
+/// How many requests a provider takes at once, together over all of its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(crate) fn of(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
     }
 }
 
@@ -190,6 +202,18 @@ impl Act {
         self
     }
 
+    /// The same where the room has a place, which it keeps until its end; a rate limit without a time where it has none.
+    pub(crate) fn within(mut self, room: &Room) -> Self {
+        self.steps.insert(0, Step::Enter(room.clone()));
+        self
+    }
+
+    /// The same after a while.
+    pub(crate) fn behind_wait(mut self, pause: Duration) -> Self {
+        self.steps.insert(0, Step::Wait(pause));
+        self
+    }
+
     fn send(self, bytes: &[u8]) -> Self {
         self.then(Step::Send(bytes.to_vec()))
     }
@@ -204,8 +228,13 @@ impl Act {
         call: &Call,
         socket: &mut (impl AsyncWrite + Unpin),
     ) -> std::io::Result<Played> {
+        let mut _place = None;
         for step in &self.steps {
             match step {
+                Step::Enter(room) => match room.0.try_acquire() {
+                    Ok(place) => _place = Some(place),
+                    Err(_) => return Box::pin(Self::status(429, "{}").play(call, socket)).await,
+                },
                 Step::Answer(text) => {
                     return Box::pin(answer(text, call).play(call, socket)).await;
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use semroute::embed::fetch::FetchEnv;
 use semroute::embed::{EmbedError, Embedder, Embedding, Features};
-use semroute::http::{App, Startup, Successor, serve_admin, serve_data};
+use semroute::http::{App, Startup, Successor, serve_admin, serve_data_within};
 use semroute::{config, gateway};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,6 +27,8 @@ const EXAMPLES: &str = r#"{"text": "which dose of aspirin is safe for my heart",
 pub(crate) const DEADLY: &str = "this text ends the thread of the model";
 /// Components of a vector; every word adds to one of them.
 const WORDS: usize = 256;
+/// Longer than any test.
+const STALL_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at `/status`.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -49,6 +51,15 @@ impl Gateway {
 
     /// The same with changes to the configuration.
     pub(crate) async fn with(upstreams: &[&Upstream], change: impl FnOnce(&mut Value)) -> Self {
+        Self::with_stall(upstreams, STALL_MAX, change).await
+    }
+
+    /// The same for callers who may take nothing for so long.
+    pub(crate) async fn with_stall(
+        upstreams: &[&Upstream],
+        stall_max: Duration,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
         let mut written = configuration(upstreams);
         change(&mut written);
         let folder = tempfile::tempdir().unwrap();
@@ -75,7 +86,7 @@ impl Gateway {
         let data = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = (data.local_addr().unwrap(), admin.local_addr().unwrap());
-        tokio::spawn(serve_data(data, Arc::clone(&app), stop.clone()));
+        tokio::spawn(serve_data_within(data, Arc::clone(&app), stop.clone(), stall_max));
         let startup = Startup::default();
         startup.complete(Arc::clone(&app));
         tokio::spawn(serve_admin(admin, startup, stop.clone()));

@@ -9,10 +9,12 @@
 
 mod act;
 mod gateway;
+mod logs;
 mod upstream;
 
-pub(crate) use act::{Act, Gate};
+pub(crate) use act::{Act, Gate, Room};
 pub(crate) use gateway::{Answer, DEADLY, Gateway, chat, streamed};
+pub(crate) use logs::Logs;
 pub(crate) use upstream::Upstream;
 
 use std::time::Duration;

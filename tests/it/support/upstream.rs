@@ -176,6 +176,11 @@ impl Upstream {
         self.until(PROMPTLY, "hang-ups", |seen| seen.abandoned >= times).await;
     }
 
+    /// The same for what need not be noticed as soon.
+    pub(crate) async fn until_abandoned_within(&self, wait: Duration, times: usize) {
+        self.until(wait, "hang-ups", |seen| seen.abandoned >= times).await;
+    }
+
     async fn until(&self, wait: Duration, what: &str, is_so: impl Fn(&Seen) -> bool) {
         let mut seen = self.shared.seen.subscribe();
         let waited = tokio::time::timeout(wait, seen.wait_for(|seen| is_so(seen))).await;

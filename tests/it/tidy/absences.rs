@@ -120,7 +120,7 @@ fn unsafety(sources: &[Source]) -> Vec<String> {
 fn only_the_walk_calls_providers() {
     let sources = program();
     assert_none(&elsewhere(&sources, "client.send(", &["src/execute/attempt.rs"]));
-    let walk = ["src/execute/race.rs", "src/execute/rescue.rs"];
+    let walk = ["src/execute/race/mod.rs", "src/execute/rescue.rs"];
     assert_none(&elsewhere(&sources, "executor.attempt(", &walk));
 }
 
@@ -157,6 +157,29 @@ fn elsewhere(sources: &[Source], call: &str, homes: &[&str]) -> Vec<String> {
     } else {
         vec![format!("`{call}` stands in {found:?}, not once in each of {homes:?}")]
     }
+}
+
+/// Whoever sets the clock changes nothing about who is asked: breakers, plans and deadlines know only the time since the start.
+#[test]
+fn f53_health_plans_and_deadlines_know_no_wall_clock() {
+    for place in ["src/health/", "src/plan/", "src/execute/"] {
+        let sources = program();
+        assert!(sources.iter().any(|source| source.path.starts_with(place)), "{place}");
+        assert_none(&clocks(&sources, place));
+    }
+}
+
+/// What names the time of day.
+fn clocks(sources: &[Source], place: &str) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with(place)) {
+        for word in words(&source.code) {
+            if ["SystemTime", "UNIX_EPOCH", "wall_clock", "httpdate"].contains(&word) {
+                violations.push(format!("{}: names `{word}`", source.path));
+            }
+        }
+    }
+    violations
 }
 
 #[test]
@@ -335,6 +358,9 @@ mod tests {
         let watching: Rule = |sources| senders(sources, "src/watch/");
         check(watching, "src/watch/poll.rs", "client.send(encoded)", 1);
         check(watching, "src/watch/poll.rs", "client.get(page); sender(x)", 0);
+        let clocked: Rule = |sources| clocks(sources, "src/health/");
+        check(clocked, "src/health/x.rs", "let now = SystemTime::now();", 1);
+        check(clocked, "src/health/x.rs", "let now = Instant::now(); // SystemTime", 0);
         let committed: Rule = |sources| ways_on(sources, &["src/x.rs"]);
         check(committed, "src/x.rs", "struct Committed { plan: Plan, client: Client }", 2);
         check(committed, "src/x.rs", "struct Committed { planned: ClientError }", 0);

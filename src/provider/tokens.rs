@@ -1,0 +1,47 @@
+//! Short-lived tokens of service accounts: had when one is first needed, and again before it ends. Whoever needs one while it is on its
+//! way waits for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::client::{Client, ClientError};
+use super::vertex::{AccessToken, ServiceAccount};
+use crate::config::Secret;
+
+/// A token is not used in its last minutes: a request may wait before it is sent.
+const SPARE: Duration = Duration::from_secs(300);
+
+/// A token with its end, since 1970.
+type Token = (Secret, Duration);
+
+/// Tokens by the hash of the key they were had for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tokens(Arc<Mutex<HashMap<[u8; 32], Token>>>);
+
+impl Tokens {
+    /// A token that is good for a while.
+    pub(super) async fn get(
+        &self,
+        client: &Client,
+        document: &Secret,
+        now: Duration,
+    ) -> Result<Secret, ClientError> {
+        let key: [u8; 32] = Sha256::digest(document.expose()).into();
+        let mut known = self.0.lock().await;
+        if let Some((token, _)) = known.get(&key).filter(|(_, end)| *end > now + SPARE) {
+            return Ok(Secret::new(token.expose().to_owned()));
+        }
+        let account =
+            ServiceAccount::parse(document.expose()).map_err(|_useless| ClientError::BadKey)?;
+        let body = account.token_request(now.as_secs()).map_err(|_useless| ClientError::BadKey)?;
+        let said = client.form(account.token_url(), body.expose()).await?;
+        let AccessToken { token, lives } =
+            AccessToken::parse(&said).map_err(|_none| ClientError::BadKey)?;
+        known.insert(key, (Secret::new(token.expose().to_owned()), now + lives));
+        Ok(token)
+    }
+}
