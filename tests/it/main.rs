@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod dialects;
 mod failover;
 mod fetch;
 mod http;
