@@ -12,6 +12,7 @@ mod prices;
 mod process;
 mod reference;
 mod remote;
+mod sdk;
 mod serve;
 mod shipped;
 mod skip;

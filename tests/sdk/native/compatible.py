@@ -63,6 +63,9 @@ class Mistral(Chat):
     def prefill(self):
         return {"prefix": strict.boolean}
 
+    def picture(self, value, path):
+        super().picture({"url": value} if isinstance(value, str) else value, path)
+
     def last(self, message, path):
         is_good = message["role"] in ["user", "tool"] or message.get("prefix")
         need(is_good, path, "Expected last role User or Tool (or Assistant with prefix True) for serving")
@@ -123,6 +126,9 @@ class DeepSeek(Chat):
     thought = "reasoning_content"
     echoes = True
     comments = [b": keep-alive\n\n", b": keep-alive\n\n"]
+
+    def prefill(self):
+        return {"prefix": strict.boolean}
 
     def rules(self, body):
         shape = body.get("response_format", {}).get("type")

@@ -157,8 +157,6 @@ class Chat:
 
     def picture(self, value, path):
         shape = fields({"url": text(1)}, {"detail": words("auto", "low", "high")})
-        if isinstance(value, str):
-            value = {"url": value} if not self.links else value
         shape(value, path)
         url = value["url"]
         if url.startswith("data:"):
