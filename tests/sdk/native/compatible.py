@@ -211,6 +211,7 @@ class OpenRouter(Chat):
     }
     thought = "reasoning"
     echoes = True
+    marks = True
     comments = [b": OPENROUTER PROCESSING\n\n"]
     extra = {"provider": "Somebody"}
     thinks_by = ("reasoning_effort", "reasoning")

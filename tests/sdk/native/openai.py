@@ -83,6 +83,7 @@ class Chat:
     ids = r".+"
     thought = None  # the field in which it shows its thoughts, on turns of its own that come back too
     echoes = False
+    marks = False  # whether calls may carry what another vendor's model marked them with
     comments = []
     extra = {}
     asks_usage = True
@@ -152,7 +153,8 @@ class Chat:
         return {}
 
     def tool_call(self, value, path):
-        shape = fields({"id": text(1, pattern=self.ids), "function": CALLED}, {"index": strict.integer(0)})
+        more = {"index": strict.integer(0), **({"extra_content": strict.an_object} if self.marks else {})}
+        shape = fields({"id": text(1, pattern=self.ids), "function": CALLED}, more)
         tagged({"function": shape})(value, path)
 
     def picture(self, value, path):
