@@ -1,5 +1,7 @@
 //! The client libraries that people use against the real binary: `tests/sdk/run.py` with each script in `tests/sdk/clients`.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail like tests")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -127,7 +127,9 @@ class Provider:
         name, _, rest = url.path[1:].partition("/")
         kind, _, fails = name.partition("_")
         speaker = KINDS[kind].speaks()
-        call = Call(f"/{rest}", dict(parse_qsl(url.query)), {key.lower(): value for key, value in headers.items()}, {}, raw)
+        # What is sent twice is one list (RFC 9110 section 5.3).
+        sent = {name.lower(): ", ".join(headers.get_all(name)) for name in headers}
+        call = Call(f"/{rest}", dict(parse_qsl(url.query)), sent, {}, raw)
         call.signed_path = url.path
         try:
             said = self.heard(speaker, call, name, fails)

@@ -101,8 +101,8 @@ class Messages:
 
     def read(self, call):
         wire.match("/v1/messages", call.path)
-        version = call.headers.get("anthropic-version")
-        need(version == "2023-06-01", "anthropic-version", "header is required")
+        version = call.headers.get("anthropic-version", "")
+        need(re.fullmatch(r"20\d\d-\d\d-\d\d", version), "anthropic-version", f"one version is required, not {version!r}")
         REQUEST(call.body, "")
         body = call.body
         history(body)

@@ -5,7 +5,7 @@ import re
 
 from . import scenes, strict, wire
 from .scenes import Asked
-from .strict import Fault, either, fields, list_of, map_of, need, nullable, tagged, text, words
+from .strict import either, fields, list_of, map_of, need, nullable, tagged, text, words
 
 NAME = text(pattern=r"[a-zA-Z0-9_-]{1,64}")
 TEXT_PART = fields({"text": text()})
