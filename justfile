@@ -4,14 +4,15 @@
 check:
     .ci/check
 
-# The tests. Those against Python packages need `just venv` once.
+# The tests. Those against client libraries and scikit-learn need `just venv` once.
 test *args:
     cargo test {{ args }}
 
-# A virtual environment with the official OpenAI client and scikit-learn, for the tests.
+# A virtual environment with client libraries and scikit-learn, and those of Node, for the tests.
 venv:
     python3 -m venv .venv
-    .venv/bin/python -m pip install -r tests/openai/requirements.txt -r tests/sklearn/requirements.txt
+    .venv/bin/python -m pip install -r tests/openai/requirements.txt -r tests/sdk/requirements.txt -r tests/sklearn/requirements.txt
+    npm ci --prefix tests/sdk
 
 fmt:
     cargo fmt

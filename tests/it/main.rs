@@ -1,5 +1,6 @@
 //! The one integration-test binary.
 
+mod dialects;
 mod failover;
 mod fetch;
 mod http;
@@ -11,6 +12,7 @@ mod prices;
 mod process;
 mod reference;
 mod remote;
+mod sdk;
 mod serve;
 mod shipped;
 mod skip;

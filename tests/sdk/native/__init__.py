@@ -1,0 +1,1 @@
+"""Wire formats as providers hold callers to them, one file each."""
