@@ -270,6 +270,23 @@ pub struct Thinking {
     pub budget_tokens: Option<u64>,
 }
 
+/// Tokens of thinking up to which it is little, and usual.
+const LITTLE_AND_USUAL: [u64; 2] = [2_048, 8_192];
+
+impl Thinking {
+    /// How much in words, where only tokens are said.
+    #[must_use]
+    pub fn effort_of(tokens: u64) -> Effort {
+        let [little, usual] = LITTLE_AND_USUAL;
+        match tokens {
+            0 => Effort::None,
+            few if few <= little => Effort::Low,
+            some if some <= usual => Effort::Medium,
+            _ => Effort::High,
+        }
+    }
+}
+
 /// How much, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {

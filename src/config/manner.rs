@@ -18,6 +18,8 @@ pub struct Manner {
     pub links: Links,
     /// What it does with its own earlier thoughts.
     pub echo: Echo,
+    /// What its answers consist of.
+    pub content: Content,
     /// What it calls instructions of the application.
     pub instructions: Instructions,
     /// What happens to a last turn of the model itself, which it is to go on with.
@@ -106,6 +108,17 @@ pub enum Echo {
     ToolTurns,
     /// Everything that a caller writes is passed on.
     All,
+}
+
+/// What a model's answers consist of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A text.
+    #[default]
+    Text,
+    /// A text, or a list of parts where clients expect a text: such an answer never passes as it is.
+    Parts,
 }
 
 /// What a model calls instructions of the application.

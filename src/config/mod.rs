@@ -50,8 +50,8 @@ pub use date::Date;
 pub use dialects::{FieldRule, Habits, Speech};
 pub use load::{ConfigError, Environment, Loaded, load, load_noting, schema};
 pub use manner::{
-    CacheManner, Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner,
-    ThinkingManner, ToolIds,
+    CacheManner, Content, Echo, Instructions, JsonManner, Links, Manner, PrefillManner,
+    SchemaManner, ThinkingManner, ToolIds,
 };
 #[cfg(test)]
 pub(crate) use outcomes::shipped as shipped_outcomes;

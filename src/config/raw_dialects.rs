@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::Dialect;
 use super::dialects::FieldRule;
 use super::manner::{
-    CacheManner, Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner,
-    ThinkingManner, ToolIds,
+    CacheManner, Content, Echo, Instructions, JsonManner, Links, Manner, PrefillManner,
+    SchemaManner, ThinkingManner, ToolIds,
 };
 
 /// A wire format.
@@ -53,6 +53,7 @@ pub(super) struct RawManner {
     tool_ids: Option<ToolIds>,
     links: Option<Links>,
     echo: Option<Echo>,
+    content: Option<Content>,
     instructions: Option<Instructions>,
     prefill: Option<PrefillManner>,
     cache: Option<CacheManner>,
@@ -66,6 +67,7 @@ impl RawManner {
         to.tool_ids = self.tool_ids.unwrap_or(to.tool_ids);
         to.links = self.links.unwrap_or(to.links);
         to.echo = self.echo.unwrap_or(to.echo);
+        to.content = self.content.unwrap_or(to.content);
         to.instructions = self.instructions.unwrap_or(to.instructions);
         to.prefill = self.prefill.unwrap_or(to.prefill);
         to.cache = self.cache.unwrap_or(to.cache);

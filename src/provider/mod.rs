@@ -43,7 +43,7 @@ use body::Body;
 use wording::percent_encoded;
 
 use crate::chat::{ChatRequest, Conversation, Losses, Surface};
-use crate::config::{Dialect, Habits, Target};
+use crate::config::{Content, Dialect, Habits, Target};
 
 /// A request as one provider wants it.
 #[derive(Debug)]
@@ -108,7 +108,8 @@ pub fn prepare(
         // Pieces of OpenAI's chats can be put together by whoever can read JSON.
         Passage::Closed => surface == Surface::Chat,
     };
-    let surface = Some(chat.surface()).filter(|surface| may_pass(*surface));
+    let is_text = target.habits.manner.content == Content::Text;
+    let surface = Some(chat.surface()).filter(|surface| is_text && may_pass(*surface));
     let reader = Reader::new(target.provider.dialect, surface);
     let headers = chat.headers().to_vec();
     let encoded = Encoded { url: url(target, chat), headers, body: Body::into_bytes(body) };

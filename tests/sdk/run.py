@@ -23,7 +23,7 @@ TARGETS = ["openai", "anthropic", "responses", "mistral", "deepseek"]
 # Mistral's client marks every turn of the model with `prefix`, which OpenAI refuses.
 OTHER_TARGETS = {"mistral_chat.py": ["mistral", "anthropic", "responses", "deepseek"]}
 # Clients whose surface is not there yet: they may fail.
-NOT_YET = ["anthropic_messages.py", "anthropic_messages.mjs"]
+NOT_YET = []
 CLIENT_MAX_S = 100
 
 

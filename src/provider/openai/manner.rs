@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::chat::{Effort, Loss, Losses};
+use crate::chat::{Effort, Loss, Losses, Thinking};
 use crate::config::{
     Echo, Instructions, JsonManner, Links, Manner, PrefillManner, SchemaManner, ThinkingManner,
     ToolIds,
@@ -24,8 +24,6 @@ const MARKS: [&str; 8] = [
 /// What a message may carry of a vendor's own.
 const THOUGHTS: [&str; 4] =
     ["reasoning", "reasoning_content", "reasoning_details", "thinking_blocks"];
-/// Tokens of thinking up to which it is little, and usual.
-const BUDGETS: [u64; 2] = [2_048, 8_192];
 
 pub(super) fn apply(body: &mut Body<'_>, manner: &Manner, losses: &mut Losses) {
     thinking(body, manner, losses);
@@ -134,12 +132,7 @@ fn thinking(body: &mut Body<'_>, manner: &Manner, losses: &mut Losses) {
     let word = body.value("reasoning_effort");
     let effort = word.as_ref().and_then(Value::as_str).and_then(Effort::of);
     let budget = body.value("thinking_budget").and_then(|budget| budget.as_u64());
-    let by_budget = budget.map(|tokens| match tokens {
-        0 => Effort::None,
-        few if few <= BUDGETS[0] => Effort::Low,
-        some if some <= BUDGETS[1] => Effort::Medium,
-        _ => Effort::High,
-    });
+    let by_budget = budget.map(Thinking::effort_of);
     match manner.thinking {
         ThinkingManner::Effort | ThinkingManner::Disabled => {
             body.remove("thinking_budget");

@@ -45,9 +45,15 @@ impl Reading {
             return Err(in_band());
         }
         let mut events = Vec::new();
+        let is_empty = wire.choices.as_ref().is_none_or(Vec::is_empty);
         if !self.has_begun {
-            self.has_begun = true;
-            events.push(Event::Start { id: wire.id, model: wire.model });
+            // Azure's first piece names nobody.
+            let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+            let (id, model) = (said(wire.id), said(wire.model));
+            self.has_begun = id.is_some() || model.is_some() || !is_empty;
+            if self.has_begun {
+                events.push(Event::Start { id, model });
+            }
         }
         for choice in wire.choices.unwrap_or_default() {
             let index = choice.index;

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::items::items;
-use crate::chat::{Conversation, Format, Loss, Speaker, Takes, Tool, ToolChoice, text_of};
+use crate::chat::{
+    Conversation, Format, Loss, Speaker, Takes, Thinking, Tool, ToolChoice, text_of,
+};
 use crate::provider::dialect::{Recipient, Written};
 
 /// Fewest tokens of an answer that may be asked for.
@@ -41,7 +43,8 @@ pub(in crate::provider) fn write(chat: &Conversation, to: &Recipient<'_>) -> Wri
     set("tool_choice", chat.tool_choice.as_ref().map(choice));
     set("parallel_tool_calls", chat.parallel_tools.map(Value::Bool));
     set("text", text(chat));
-    let effort = chat.thinking.effort;
+    let budget = chat.thinking.budget_tokens;
+    let effort = chat.thinking.effort.or_else(|| budget.map(Thinking::effort_of));
     set("reasoning", effort.map(|effort| json!({"effort": effort.label()})));
     set("stream", chat.stream.then_some(Value::Bool(true)));
     let wants_logprobs = chat.sampling.logprobs == Some(true);
@@ -65,7 +68,6 @@ fn lost(chat: &Conversation, written: &mut Written) {
         ("top_k", sampling.top_k.is_some()),
         ("presence_penalty", sampling.presence_penalty.is_some()),
         ("frequency_penalty", sampling.frequency_penalty.is_some()),
-        ("thinking_budget", chat.thinking.budget_tokens.is_some()),
     ];
     let fields = fields.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name);
     let others = chat.others.iter().map(|(name, _)| name.as_str());
@@ -73,6 +75,9 @@ fn lost(chat: &Conversation, written: &mut Written) {
         others.filter(|name| !SAME.contains(name) && *name != "verbosity" && *name != "store");
     for name in fields.chain(others) {
         written.losses.add(name, Loss::Dropped);
+    }
+    if chat.thinking.budget_tokens.is_some() && chat.thinking.effort.is_none() {
+        written.losses.add("thinking_budget", Loss::Emulated);
     }
     if chat.max_tokens.is_some_and(|most| most < TOKENS_MIN) {
         written.losses.add("max_tokens", Loss::Clamped);
