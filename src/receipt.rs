@@ -16,6 +16,9 @@ use crate::plan::{Home, Plan, Skip};
 /// Neighbours shown in an explanation.
 const NEIGHBOURS_SHOWN: usize = 5;
 
+/// Longest list of losses in a header; the receipt has all of them.
+const LOSSES_CHARS_MAX: usize = 1_024;
+
 /// Everything about one request.
 #[derive(Debug)]
 pub struct Receipt {
@@ -150,7 +153,9 @@ impl Receipt {
             headers.push(("walk", walk.join(", ")));
         }
         if !self.losses.is_empty() {
-            headers.push(("losses", self.losses.to_string()));
+            // Names of fields are the caller's to choose, and clients limit what they read of headers.
+            let losses = self.losses.to_string();
+            headers.push(("losses", losses.chars().take(LOSSES_CHARS_MAX).collect()));
         }
         headers.extend(self.target().map(|target| ("target", target.to_owned())));
         headers

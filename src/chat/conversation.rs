@@ -339,6 +339,33 @@ impl Effort {
     }
 }
 
+impl Media {
+    /// What is behind a link, which may carry everything itself (RFC 2397): `data:image/png;base64,…`.
+    #[must_use]
+    pub fn of_link(link: &str) -> Self {
+        let inline = link.strip_prefix("data:").and_then(|rest| rest.split_once(','));
+        let (source, media_type) = match inline {
+            Some((kind, data)) => {
+                let kind = kind.split(';').next().filter(|kind| !kind.is_empty());
+                (Source::Inline(data.to_owned()), kind.map(str::to_owned))
+            }
+            None => (Source::Link(link.to_owned()), None),
+        };
+        Self { source, media_type, detail: None, name: None }
+    }
+
+    /// The link behind which it is, or which carries it. `usual` is its type where nobody says.
+    #[must_use]
+    pub fn link(&self, usual: &str) -> String {
+        match &self.source {
+            Source::Inline(data) => {
+                format!("data:{};base64,{data}", self.media_type.as_deref().unwrap_or(usual))
+            }
+            Source::Link(link) | Source::Stored(link) => link.clone(),
+        }
+    }
+}
+
 impl Turn {
     /// A turn of somebody without a name.
     #[must_use]

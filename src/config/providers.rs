@@ -70,9 +70,14 @@ impl Check<'_, '_, '_> {
             return String::new();
         };
         let mut url = written.trim_end_matches('/').to_owned();
-        // The global location has no name in front of its host.
-        if raw.location.as_deref() == Some("global") {
-            url = url.replace("{location}-", "");
+        // Only regions stand in front of the host that all have in common.
+        match raw.location.as_deref() {
+            Some("global") => url = url.replace("{location}-", ""),
+            Some(several @ ("us" | "eu")) => {
+                let host = format!("//aiplatform.{several}.rep.googleapis.com");
+                url = url.replace("//{location}-aiplatform.googleapis.com", &host);
+            }
+            Some(_) | None => {}
         }
         let places =
             [("region", &raw.region), ("project", &raw.project), ("location", &raw.location)];

@@ -33,7 +33,7 @@ pub(super) fn default_probe_every_ms() -> u64 {
 }
 
 /// How the way to a provider is measured.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawProbe {
     /// Not at all.

@@ -158,6 +158,16 @@ fn missing_key_is_reported_with_an_example() {
         &but("    base_url: https://api.openai.com/v1\n", "    dialect: vertex\n    project: p\n"),
         &["5: providers.openai.location: missing; `dialect: vertex` needs it"],
     );
+    for (location, host) in [
+        ("us-central1", "us-central1-aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+    ] {
+        let places = format!("    dialect: vertex\n    project: p\n    location: {location}\n");
+        let text = but("    base_url: https://api.openai.com/v1\n", &places);
+        let url = format!("https://{host}/v1/projects/p/locations/{location}/publishers/google");
+        assert_eq!(Project::new(&text).config().providers[0].base_url, url);
+    }
     check(
         &but("  coding: {tier: general}", "  coding:"),
         &[r#"16: query_types.coding.tier: missing; write it, such as `tier: "general"`"#],

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Provider;
 use super::check::bad_page;
 use super::raw_provider::RawProvider;
 use super::raw_watch::{RawFeedKind, RawHealthCheck, RawProbe, RawStatusFeed};
+use super::{Credential, Provider};
 
 /// What is asked about one provider; at least one thing.
 #[derive(Debug, Clone)]
@@ -89,6 +89,16 @@ pub(super) fn watched(
         RawProbe::Connect => Some(Probe { kind: ProbeKind::Connect, every }),
         RawProbe::Models => Some(Probe { kind: ProbeKind::Models, every }),
     };
+    let has_list = match provider.credential {
+        Credential::Aws { .. } | Credential::Google(_) => false,
+        Credential::NotNeeded | Credential::Key(_) | Credential::Unset { .. } => true,
+    };
+    if raw.probe == RawProbe::Models && !has_list {
+        complain(
+            &["probe"],
+            "there is no free list of models under this credential; write `connect`",
+        );
+    }
     let is_left_out = !provider.is_usable();
     let is_asked = health_check.is_some() || probe.is_some() || status_feed.is_some();
     let provider = Arc::clone(provider);

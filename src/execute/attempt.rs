@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::stream::{Idle, Pending, Silence, Source};
 use super::{Executor, Failure};
 use crate::chat::{ChatRequest, ChunkError, Completion};
-use crate::config::{Commit, Habits, Target};
+use crate::config::{Commit, Target};
 use crate::health::{Evidence, Outcome, OutcomeTable, Phase, Verdict};
 use crate::provider::{
-    ClientError, Passage, Prepared, ProviderError, Response, Unsayable, prepare,
+    ClientError, Passage, Prepared, ProviderError, Reader, Response, Unsayable, prepare,
 };
 
 /// What a call that succeeded gives.
@@ -40,7 +40,7 @@ impl Executor {
         let (started, chat) = (Instant::now(), &call.chat);
         let (wait, phase) = call.patience;
         let limit = Limit::new(started + wait, phase, call.deadline);
-        let prepared = prepare(chat, target, (&Habits::default(), call.passage));
+        let prepared = prepare(chat, target, call.passage);
         let Prepared { encoded, reader, losses } =
             prepared.map_err(|unsayable| unsaid(chat, unsayable))?;
         let sent = self.client.send(&target.provider, encoded);
@@ -49,7 +49,7 @@ impl Executor {
         self.health.rest(target, response.exhausted(self.outcomes.limits()), Instant::now());
         if chat.stream() {
             if !response.is_event_stream() {
-                return Err(self.not_a_stream(response, limit).await);
+                return Err(self.not_a_stream(response, &reader, limit).await);
             }
             let source = Source::new(response, reader, Arc::clone(&self.outcomes));
             let silence = if chat.needs().tools { Silence::Usual } else { Silence::Odd };
@@ -82,11 +82,11 @@ impl Executor {
     }
 
     /// A provider that answers a streamed request with one body usually reports an error in it.
-    async fn not_a_stream(&self, mut response: Response, limit: Limit) -> Failure {
+    async fn not_a_stream(&self, mut response: Response, reader: &Reader, limit: Limit) -> Failure {
         match limit.hold(response.read_answer(self.timers.idle)).await {
             Err(failure) => failure,
             Ok(Err(error)) => from_client(&error, Some(response.status())),
-            Ok(Ok(body)) => match Completion::parse(body) {
+            Ok(Ok(body)) => match reader.whole(body) {
                 Err(error) => from_chunk(&error, &response, &self.outcomes),
                 Ok(_) => bad_reply(),
             },
@@ -137,6 +137,7 @@ pub(super) fn from_client(error: &ClientError, status: Option<u16>) -> Failure {
         (ClientError::TooLong { .. } | ClientError::NotText, _) => Outcome::BadReply,
         (ClientError::BadKey, _) => Outcome::CredentialRefused,
         (ClientError::BadHeader, _) => Outcome::Unsupported,
+        (ClientError::NoToken { .. }, _) => Outcome::ServerError,
         (ClientError::Unreachable(_) | ClientError::Setup(_), _) => Outcome::Unreachable,
         (ClientError::Broken(_), None) => Outcome::Reset,
         (ClientError::Broken(_), Some(_)) => Outcome::CutOff,

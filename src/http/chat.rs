@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, surface_of};
 use super::generation::Generation;
 use super::stream::{Streamed, event_stream};
 use crate::chat::{ChatRequest, Fields, Surface};
@@ -28,26 +28,6 @@ use crate::surface::{self, About, Writer};
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time that a caller may ask for; more is no deadline.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Answers `POST /v1/chat/completions`.
-pub(super) async fn completions(
-    State(app): State<Arc<App>>,
-    Extension(generation): Extension<Arc<Generation>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    converse(Serving { app, generation, surface: Surface::Chat }, &headers, body).await
-}
-
-/// Answers `POST /v1/messages`.
-pub(super) async fn messages(
-    State(app): State<Arc<App>>,
-    Extension(generation): Extension<Arc<Generation>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    converse(Serving { app, generation, surface: Surface::Messages }, &headers, body).await
-}
 
 /// Answers `POST /v1/messages/count_tokens` by an estimate, since nobody has been chosen to count; a header says so.
 pub(super) async fn count_tokens(
@@ -75,30 +55,18 @@ pub(super) async fn count_tokens(
     }
 }
 
-/// Answers `POST /v1/responses`.
-pub(super) async fn responses(
+/// Answers a conversation, in the dialect of the path.
+pub(super) async fn converse(
     State(app): State<Arc<App>>,
     Extension(generation): Extension<Arc<Generation>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    converse(Serving { app, generation, surface: Surface::Responses }, &headers, body).await
-}
-
-/// Answers `POST /v1/completions`.
-pub(super) async fn legacy(
-    State(app): State<Arc<App>>,
-    Extension(generation): Extension<Arc<Generation>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    converse(Serving { app, generation, surface: Surface::Completions }, &headers, body).await
-}
-
-async fn converse(serving: Serving, headers: &HeaderMap, body: Body) -> Response {
+    let serving = Serving { app, generation, surface: surface_of(uri.path()) };
     let received = Instant::now();
     let mut receipt = serving.receipt(received);
-    match answer(&serving, headers, body, &mut receipt).await {
+    match answer(&serving, &headers, body, &mut receipt).await {
         Ok(Answered::Whole(json)) => {
             receipt.timings.first_content = Some(received.elapsed());
             receipt.close(End::Served, Instant::now());

@@ -10,10 +10,11 @@ use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use serde_json::json;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, surface_of};
+use crate::chat::Surface;
+use crate::surface;
 
 /// Serves a request unless answers are cut off meanwhile.
 pub(super) async fn until_cut(
@@ -21,6 +22,7 @@ pub(super) async fn until_cut(
     request: Request,
     next: Next,
 ) -> Response {
+    let surface = surface_of(request.uri().path());
     let keeps_alive = request.version() <= Version::HTTP_11;
     let mut response = tokio::select! {
         // The order matters only when both are ready, and then the answer is there.
@@ -34,16 +36,16 @@ pub(super) async fn until_cut(
     }
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    if is_stream { response.map(|body| events_until_cut(body, &app)) } else { response }
+    if is_stream { response.map(|body| events_until_cut(body, surface, &app)) } else { response }
 }
 
 /// Whatever the body has to say, and an error event when it is cut off. No sentinel follows: client libraries take a clean end
 /// for a whole answer.
-fn events_until_cut(body: Body, app: &App) -> Body {
+fn events_until_cut(body: Body, surface: Surface, app: &App) -> Body {
     // One wait for the whole stream: a new one for every event would have all streams meet at one lock.
     let cut = Box::pin(app.cut.clone().cancelled_owned());
     let whole = Some((body.into_data_stream(), cut));
-    Body::from_stream(stream::unfold(whole, |rest| async {
+    Body::from_stream(stream::unfold(whole, move |rest| async move {
         let (mut events, mut cut_off) = rest?;
         tokio::select! {
             biased;
@@ -52,19 +54,14 @@ fn events_until_cut(body: Body, app: &App) -> Body {
                 Some(Ok(event)) => Some((Ok::<Bytes, Infallible>(event), Some((events, cut_off)))),
                 Some(Err(_)) | None => None,
             },
-            () = &mut cut_off => Some((Ok(last_event()), None)),
+            () = &mut cut_off => Some((Ok(last_event(surface)), None)),
         }
     }))
 }
 
-fn last_event() -> Bytes {
-    let error = json!({"error": {
-        "message": "the gateway is shutting down; what came before is incomplete",
-        "type": "server_error",
-        "param": null,
-        "code": "server_shutdown",
-    }});
-    Bytes::from(format!("data: {error}\n\n"))
+fn last_event(surface: Surface) -> Bytes {
+    let message = "the gateway is shutting down; what came before is incomplete";
+    surface::cut_off(surface, "server_shutdown", message).into()
 }
 
 fn shutting_down() -> ApiError {

@@ -220,12 +220,14 @@ pub(super) async fn in_the_callers_shape(request: Request, next: Next) -> Respon
 }
 
 /// What callers of a path speak.
-fn surface_of(path: &str) -> Surface {
+pub(super) fn surface_of(path: &str) -> Surface {
     let bare = path.strip_prefix("/v1").unwrap_or(path);
-    if bare == "/messages" || bare.starts_with("/messages/") {
-        Surface::Messages
-    } else {
-        Surface::Chat
+    match bare.trim_start_matches('/').split('/').next() {
+        Some("messages") => Surface::Messages,
+        Some("responses") => Surface::Responses,
+        Some("completions") => Surface::Completions,
+        // Errors about anything else are in OpenAI's shape too.
+        Some(_) | None => Surface::Chat,
     }
 }
 

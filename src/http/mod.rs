@@ -124,11 +124,11 @@ pub async fn serve_data_within(
     stall_max: Duration,
 ) -> std::io::Result<()> {
     let routes = Router::new()
-        .route("/chat/completions", post(chat::completions))
-        .route("/messages", post(chat::messages))
+        .route("/chat/completions", post(chat::converse))
+        .route("/messages", post(chat::converse))
         .route("/messages/count_tokens", post(chat::count_tokens))
-        .route("/responses", post(chat::responses))
-        .route("/completions", post(chat::legacy))
+        .route("/responses", post(chat::converse))
+        .route("/completions", post(chat::converse))
         .route("/route", post(chat::route))
         .route("/models", get(models::list))
         .route("/models/{*id}", get(models::one));

@@ -70,6 +70,12 @@ pub enum ClientError {
     /// The body is not UTF-8.
     #[error("the answer is not text")]
     NotText,
+    /// The service that gives out short-lived tokens is unwell.
+    #[error("the token service answered {status}")]
+    NoToken {
+        /// Its status.
+        status: u16,
+    },
     /// A header of the table of dialects, or of the caller, is none.
     #[error("a header for the provider is none")]
     BadHeader,
@@ -140,7 +146,7 @@ impl Client {
     }
 
     /// Sends a form to a token service and reads its answer.
-    pub(super) async fn form(&self, url: &str, body: &str) -> Result<String, ClientError> {
+    pub(super) async fn form(&self, url: &str, body: &str) -> Result<(u16, String), ClientError> {
         let request = self.to(url).post(url);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let mut response = request.body(body.to_owned()).send().await.map_err(unanswered)?;
@@ -151,7 +157,8 @@ impl Client {
             }
             said.extend_from_slice(&piece);
         }
-        String::from_utf8(said).map_err(|_invalid| ClientError::NotText)
+        let said = String::from_utf8(said).map_err(|_invalid| ClientError::NotText)?;
+        Ok((response.status().as_u16(), said))
     }
 
     /// Every header of a request but its length.
@@ -160,14 +167,11 @@ impl Client {
         provider: &Arc<Provider>,
         encoded: &Encoded,
     ) -> Result<HeaderMap, ClientError> {
-        let mut headers = HeaderMap::new();
+        let mut headers = usual(provider)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let usual = provider.speech.headers.iter().map(|(name, value)| (name.as_str(), value));
-        let own = encoded.headers.iter().map(|(name, value)| (*name, value));
-        for (name, value) in usual.chain(own) {
-            let name = HeaderName::try_from(name).map_err(|_invalid| ClientError::BadHeader)?;
+        for (name, value) in &encoded.headers {
             let value = HeaderValue::try_from(value).map_err(|_invalid| ClientError::BadHeader)?;
-            headers.insert(name, value);
+            headers.insert(HeaderName::from_static(name), value);
         }
         match &provider.credential {
             Credential::NotNeeded | Credential::Unset { .. } => {}
@@ -205,7 +209,9 @@ impl Client {
         let http = self.to(&url);
         let (request, bytes_max) = match page {
             Page::Models(provider) => {
-                (http.get(url).headers(credential(provider)?.into_iter().collect()), 0)
+                let mut headers = usual(provider)?;
+                headers.extend(credential(provider)?);
+                (http.get(url).headers(headers), 0)
             }
             Page::Door(_) => (http.head(url), 0),
             Page::Public { known, bytes_max, .. } => {
@@ -272,6 +278,17 @@ fn unanswered(error: reqwest::Error) -> ClientError {
         return ClientError::Unreachable(error.without_url());
     }
     ClientError::Broken(error.without_url())
+}
+
+/// What every request to a provider carries beside its key.
+fn usual(provider: &Provider) -> Result<HeaderMap, ClientError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &provider.speech.headers {
+        let name = HeaderName::try_from(name).map_err(|_invalid| ClientError::BadHeader)?;
+        let value = HeaderValue::try_from(value).map_err(|_invalid| ClientError::BadHeader)?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 /// The header that says who pays.

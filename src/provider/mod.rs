@@ -33,7 +33,7 @@ pub use events::Events;
 pub use hints::{Headers, retry_after};
 pub use moment::moment;
 pub use page::{Got, Page, Validators};
-pub use reader::{Heard, Reader};
+pub use reader::{Heard, Passes, Reader};
 pub use sse::{EventReader, Overflow, SseItem};
 
 use bytes::Bytes;
@@ -43,7 +43,7 @@ use body::Body;
 use wording::percent_encoded;
 
 use crate::chat::{ChatRequest, Conversation, Losses, Surface};
-use crate::config::{Content, Dialect, Habits, Target};
+use crate::config::{Content, Dialect, Target};
 
 /// A request as one provider wants it.
 #[derive(Debug)]
@@ -76,14 +76,14 @@ pub enum Passage {
     Closed,
 }
 
-/// Writes a request for a target. `learned` is what this target was found to want otherwise.
+/// Writes a request for a target.
 ///
 /// # Errors
 /// When the target's dialect cannot say it.
 pub fn prepare(
     chat: &ChatRequest,
     target: &Target,
-    (learned, passage): (&Habits, Passage),
+    passage: Passage,
 ) -> Result<Prepared, Unsayable> {
     let mut losses = Losses::default();
     let to = Recipient::from(target);
@@ -102,7 +102,6 @@ pub fn prepare(
         Dialect::Bedrock => written(bedrock::write(conversation(chat)?, &to)?, &mut losses),
     };
     body.obey(&target.habits, &mut losses);
-    body.obey(learned, &mut losses);
     let may_pass = |surface: Surface| match passage {
         Passage::Open => true,
         // Pieces of OpenAI's chats can be put together by whoever can read JSON.
@@ -110,10 +109,26 @@ pub fn prepare(
     };
     let is_text = target.habits.manner.content == Content::Text;
     let surface = Some(chat.surface()).filter(|surface| is_text && may_pass(*surface));
-    let reader = Reader::new(target.provider.dialect, surface);
-    let headers = chat.headers().to_vec();
+    let own = surface.and_then(speaks) == Some(target.provider.dialect);
+    let passes = if own { Passes::Yes } else { Passes::No };
+    let reader = Reader::new(target.provider.dialect, passes);
+    // Versions and betas of an interface mean nothing to any other one.
+    let headers = match speaks(chat.surface()) {
+        Some(dialect) if dialect == target.provider.dialect => chat.headers().to_vec(),
+        Some(_) | None => Vec::new(),
+    };
     let encoded = Encoded { url: url(target, chat), headers, body: Body::into_bytes(body) };
     Ok(Prepared { encoded, reader, losses })
+}
+
+/// The wire format in which callers of a surface speak; nothing where no provider speaks it.
+fn speaks(surface: Surface) -> Option<Dialect> {
+    match surface {
+        Surface::Chat => Some(Dialect::OpenAi),
+        Surface::Messages => Some(Dialect::Anthropic),
+        Surface::Responses => Some(Dialect::Responses),
+        Surface::Completions => None,
+    }
 }
 
 /// What the caller wrote in the target's own dialect, for another model.

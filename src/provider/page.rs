@@ -1,6 +1,6 @@
 //! What may be asked of the network beside chats: pages, which cost nothing. There is no way to send one a body.
 
-use crate::config::Provider;
+use crate::config::{Dialect, Provider};
 
 /// Longest validator that is kept; a longer one is as good as none.
 const VALIDATOR_BYTES_MAX: usize = 1_024;
@@ -8,7 +8,7 @@ const VALIDATOR_BYTES_MAX: usize = 1_024;
 /// A page, and who is told the key. The key goes only where its owner's `base_url` points.
 #[derive(Debug, Clone, Copy)]
 pub enum Page<'a> {
-    /// `GET {base_url}/models`, with the provider's key where it has one; its body is not read.
+    /// `GET {base_url}/models`, or where the wire format has it, with the provider's key where it has one; its body is not read.
     Models(&'a Provider),
     /// `HEAD` of the endpoint's root, without a key: any answer means that somebody is there.
     Door(&'a Provider),
@@ -28,7 +28,17 @@ impl Page<'_> {
     #[must_use]
     pub fn url(&self) -> String {
         match self {
-            Self::Models(provider) => format!("{}/models", provider.base_url),
+            Self::Models(provider) => {
+                let base = &provider.base_url;
+                match provider.dialect {
+                    Dialect::OpenAi | Dialect::Responses | Dialect::Gemini | Dialect::Bedrock => {
+                        format!("{base}/models")
+                    }
+                    Dialect::Anthropic | Dialect::Cohere => {
+                        format!("{}/v1/models", base.trim_end_matches("/v1"))
+                    }
+                }
+            }
             Self::Door(provider) => {
                 // `https:`, nothing, and the host with its port.
                 let root: Vec<&str> = provider.base_url.split('/').take(3).collect();

@@ -2,7 +2,7 @@
 
 use super::dialect::{Frame, Progress};
 use super::{anthropic, bedrock, cohere, gemini, openai, responses};
-use crate::chat::{Answer, Chunk, ChunkError, Completion, Surface};
+use crate::chat::{Answer, Chunk, ChunkError, Completion};
 use crate::config::Dialect;
 
 /// Reads one answer.
@@ -92,24 +92,13 @@ pub enum Heard {
 }
 
 impl Reader {
-    /// A reader of what a dialect answers. `surface` is what the caller speaks; nothing where the answer may not pass.
+    /// A reader of what a dialect answers.
     #[must_use]
-    pub fn new(dialect: Dialect, surface: Option<Surface>) -> Self {
-        let passes = match (dialect, surface) {
-            (Dialect::OpenAi, Some(Surface::Chat)) => return Self::Passing,
-            (Dialect::Responses, Some(Surface::Responses))
-            | (Dialect::Anthropic, Some(Surface::Messages)) => Passes::Yes,
-            (
-                Dialect::OpenAi
-                | Dialect::Responses
-                | Dialect::Anthropic
-                | Dialect::Gemini
-                | Dialect::Cohere
-                | Dialect::Bedrock,
-                _,
-            ) => Passes::No,
-        };
-        Self::Reading { reading: Reading::new(dialect), passes }
+    pub fn new(dialect: Dialect, passes: Passes) -> Self {
+        match (dialect, passes) {
+            (Dialect::OpenAi, Passes::Yes) => Self::Passing,
+            (_, passes) => Self::Reading { reading: Reading::new(dialect), passes },
+        }
     }
 
     /// Reads the next event of a stream.

@@ -25,25 +25,6 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long a signature holds: no longer is allowed.
 const SIGNED_MAX: Duration = Duration::from_secs(60 * 60);
-/// Locations that are several regions, and have hosts of their own.
-const JURISDICTIONS: [&str; 2] = ["us", "eu"];
-
-/// Where the models of a project are, up to `/models/…`. `location` is a region, `us`, `eu` or `global`.
-#[must_use]
-pub fn base_url(project: &str, location: &str) -> String {
-    let host = match location {
-        "global" => "aiplatform.googleapis.com".to_owned(),
-        several if JURISDICTIONS.contains(&several) => {
-            format!("aiplatform.{several}.rep.googleapis.com")
-        }
-        region => format!("{}-aiplatform.googleapis.com", percent_encoded(region, b"")),
-    };
-    // Older projects have the name of a domain before their own: `example.com:name`.
-    let project = percent_encoded(project, b":");
-    let location = percent_encoded(location, b"");
-    format!("https://{host}/v1/projects/{project}/locations/{location}/publishers/google")
-}
-
 /// Why a key or the answer of the token service is of no use. No text of either is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AccessError {
@@ -65,7 +46,6 @@ pub enum AccessError {
 pub struct ServiceAccount {
     email: String,
     key_id: Option<String>,
-    project: Option<String>,
     token_url: String,
     key: RsaKeyPair,
 }
@@ -87,7 +67,6 @@ impl ServiceAccount {
             client_email: String,
             private_key: String,
             private_key_id: Option<String>,
-            project_id: Option<String>,
             token_uri: Option<String>,
         }
         // The cause would show a piece of the key.
@@ -97,16 +76,9 @@ impl ServiceAccount {
         Ok(Self {
             email: wire.client_email,
             key_id: wire.private_key_id,
-            project: wire.project_id,
             token_url: wire.token_uri.unwrap_or_else(|| TOKEN_URL.to_owned()),
             key,
         })
-    }
-
-    /// The project that the account belongs to.
-    #[must_use]
-    pub fn project(&self) -> Option<&str> {
-        self.project.as_deref()
     }
 
     /// Where [`Self::token_request`] goes.
@@ -197,24 +169,7 @@ mod tests {
     use super::*;
 
     /// Made for these tests, and known to nobody else.
-    const KEY: &str = "\
-        MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCZC9uO8hdWIypxDJxe9XOIAuzjqRf2y0wmP8q8hH5oPwJioVlg\
-        gseNDPtaM+k6uLKbs5Our4dsgZzR9/AdZcaux873Mb0puckTSJb3qkitmvoC+h2O0Vk69Di4BGA7egQ4I77axKxx5VbPdOlWtdzO\
-        dTfMLdH61jZy0XrGj5eOJfgpBju1450fCj5hDDeUpybvSotCSp2OOxQBDquntrLwh/aYQfRckmh8vSPJMiqqsFENYwOpZvVyQ4LS\
-        0Unn+PPKz9IQFLWE2lXp19YPYb3onbaIMD+RZ0KrI7RAdVcj5O7qxEEYa/R4UIa8jF5SWBjcZvmNWhXgpt4xhyWV67IDAgMBAAEC\
-        ggEASZxv7nmXatlAJR61KWEyP8V0be2bNptClZUSLIkniXlg6tKDPA268CdBz/lu4M0MLyJ40kjfwHs4067GoUUeAlvdOn0EaEjR\
-        I0LDRfzztvh27q6hP9uGaPolO7DzHjhKRjw/JFb7QE7X6bFoN8oCGZU8kKqrN9QHXUNPI6jV8sqmr+fKEWsUoK515pC91HQ6N5ay\
-        KTdbQR4NhZKj7EbdvhMz1koo/lK/MfB7LcNybyoX4NKSEZtJJoAeZPxRHiGvtp236lWS75dbCLJXd1UoZqzOV1ooShEk177b8WiZ\
-        fm3dYj9G0urxJ36MADXyq4BIGRfuiDc0i40Fa4s29lSU0QKBgQDRohh5fI0G2sDCae5hY+HyMApKgc7B75rkFlpjINUhCLvmKBj3\
-        3987Ww1PibgkXSEYBxAylKjmiJdQxIv813g1UCKUMbgURvN49Yf18025x6au0H8HDz8BjrTblxB4L1jZyyqmTjVKhjplw3EpVtpJ\
-        wWfLVriymqllIpVTaNKHswKBgQC65a+TvDOtNSsTr4+6gtQzbcgNt6wCmURjr5hWZA7gEAf8I35kovhiDKSLG7uxZ5J8utKsZzVt\
-        3cjjsfb6HdX5zMCn3XsSJQ1I3Q6puiL8cXRzDaQ4oeqrkVwbz8iir5GikdGTuQCFjMgyC9rj4tr+XXmAJkBpXtp3NMb57iUEcQKB\
-        gHuOYYSBL5HhrwknbHQEbfDT9czSU22k7pMOxbl1aYjt3+mYqpa2YZlXYjIGBv2P0miaCSb2zdIKobzeC3A8A0LQ94CHCWsSIoCh\
-        nsAM5jvge9K/Wo9rogQl+10N3Ywow+KiR4H7yJcjJBpEplbqNQCRuL51X6kNVVghmQevWZ7XAoGAKhhboHHOTd/g0PFE9SRMeTzr\
-        xzMsWfV9ctp0/FhTBWJ2+fJgoHgYa7UfRnm7n6yNUOyfUNd6MEG44pgN4a3gqP/WELkQ5DhWMqgfiljzUlqXeOaEq4DEo1n9HgKB\
-        1SqoKa6gPp53oJzh5mvHJHbPDmWtXRDAhzsnB5xqiJZ73fECgYEApW7tQ6nVOWGeHZBhrt91rVZZ++6Ode/aXkf3LwR8lzVpvuvH\
-        G/KiwHIQ/DD08kB8/xSGXNehMtXPOaK8GqlbPUCDQz4V7BgrZw7FxhauIEHfJb05IniWx9sMkKS0Pjr7mj56VgI6otwrZCWFioKe\
-        ZjrojwPTXMdMYyn6GHgrrAE=";
+    const KEY: &str = include_str!("../../tests/it/fixtures/account.key");
     const NOW: u64 = 1_440_938_160;
 
     fn key(private_key: &str) -> String {
@@ -240,7 +195,6 @@ mod tests {
     #[test]
     fn an_account_signs_who_it_is() {
         let account = ServiceAccount::parse(&key(&pem())).expect("a key");
-        assert_eq!(account.project(), Some("p"));
         assert_eq!(account.token_url(), "https://example.com/token");
         let body = account.token_request(NOW).expect("signed");
         let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=";
@@ -307,18 +261,5 @@ mod tests {
             !shown.contains("hidden") && !shown.contains("assertion") && !shown.contains("iam"),
             "{shown}"
         );
-    }
-
-    #[test]
-    fn every_location_has_its_host() {
-        for (location, host) in [
-            ("us-central1", "us-central1-aiplatform.googleapis.com"),
-            ("global", "aiplatform.googleapis.com"),
-            ("eu", "aiplatform.eu.rep.googleapis.com"),
-        ] {
-            let expected =
-                format!("https://{host}/v1/projects/p-1/locations/{location}/publishers/google");
-            assert_eq!(base_url("p-1", location), expected);
-        }
     }
 }

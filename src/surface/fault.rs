@@ -34,6 +34,31 @@ pub fn fault(surface: Surface, fault: &Fault, request: &str) -> Value {
     }
 }
 
+/// The last event of a stream that the gateway itself cuts off. It is an error in every dialect: a clean end would pass for a
+/// whole answer.
+#[must_use]
+pub fn cut_off(surface: Surface, code: &str, message: &str) -> String {
+    let cut = Fault {
+        status: 500,
+        kind: "server_error".to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        param: None,
+    };
+    let mut data = fault(surface, &cut, "");
+    let name = match surface {
+        Surface::Chat | Surface::Completions => return format!("data: {data}\n\n"),
+        Surface::Messages => "error",
+        Surface::Responses => {
+            data["type"] = json!("error");
+            data["code"] = json!(code);
+            data["message"] = json!(message);
+            "error"
+        }
+    };
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +76,23 @@ mod tests {
         assert_eq!(fault(Surface::Chat, &wrong, "r"), chat);
         let messages = json!({"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}, "request_id": "r"});
         assert_eq!(fault(Surface::Messages, &wrong, "r"), messages);
+    }
+
+    #[test]
+    fn a_cut_stream_ends_in_an_error_that_clients_of_the_surface_look_for() {
+        for (surface, begins) in [
+            (Surface::Chat, "data: {\"error\":{"),
+            (Surface::Completions, "data: {\"error\":{"),
+            (Surface::Messages, "event: error\ndata: {\"error\":{"),
+            (Surface::Responses, "event: error\ndata: {"),
+        ] {
+            let event = cut_off(surface, "server_shutdown", "bye");
+            assert!(event.starts_with(begins) && event.ends_with("}\n\n"), "{event}");
+            let (_, data) = event.split_once("data: ").expect("data");
+            let data: Value = serde_json::from_str(data.trim()).expect("JSON");
+            let is_named = matches!(surface, Surface::Messages | Surface::Responses);
+            assert_eq!(data["type"] == "error", is_named, "{event}");
+            assert!(data["error"].is_object(), "{event}");
+        }
     }
 }

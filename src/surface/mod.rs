@@ -9,7 +9,9 @@ pub mod messages;
 mod passed;
 pub mod responses;
 
-pub use fault::{Fault, fault};
+pub use fault::{Fault, cut_off, fault};
+
+use std::sync::Arc;
 
 use crate::chat::{BadRequest, Carried, ChatRequest, Chunk, Completion, Fields, Surface, Whole};
 
@@ -59,7 +61,7 @@ pub enum Writer {
 impl Writer {
     /// A writer for the answer to a request.
     #[must_use]
-    pub fn new(chat: &ChatRequest, about: About) -> Self {
+    pub fn new(chat: &Arc<ChatRequest>, about: About) -> Self {
         match chat.surface() {
             Surface::Chat => Self::Chat(chat::Writer::new(about, chat)),
             Surface::Messages => {

@@ -14,7 +14,8 @@ pub(super) fn event(json: &str, out: &mut String) {
     let named: Option<Named<'_>> = serde_json::from_str(json).ok();
     let name = named.map_or_else(|| "message".into(), |named| named.name);
     // JSON allows line breaks between its tokens; an event stream does not.
-    let json = json.replace(['\n', '\r'], " ");
+    let broken = json.contains(['\n', '\r']).then(|| json.replace(['\n', '\r'], " "));
+    let json = broken.as_deref().unwrap_or(json);
     // Writing to a string cannot fail.
     let _written = write!(out, "event: {name}\ndata: {json}\n\n");
 }

@@ -44,7 +44,7 @@ fn one(part: &Value, here: &str) -> Result<Part, BadRequest> {
             let link = written.as_str().or_else(|| text(written, "url"));
             let link = link.ok_or_else(|| missing("image_url.url"))?;
             let detail = text(written, "detail").map(str::to_owned);
-            Part::Image(Media { detail, ..linked(link) })
+            Part::Image(Media { detail, ..Media::of_link(link) })
         }
         "input_audio" => {
             let audio = part.get("input_audio").ok_or_else(|| missing("input_audio"))?;
@@ -73,20 +73,7 @@ fn file(file: &Value, here: &str) -> Result<Part, BadRequest> {
         let param = format!("{here}.file");
         return Err(wrong(&param, format!("`{param}` has neither `file_id` nor `file_data`")));
     };
-    Ok(Part::File(Media { name, ..linked(data) }))
-}
-
-/// What is behind a link, which may carry everything itself: RFC 2397, `data:image/png;base64,…`.
-fn linked(link: &str) -> Media {
-    let inline = link.strip_prefix("data:").and_then(|rest| rest.split_once(','));
-    let (source, media_type) = match inline {
-        Some((kind, data)) => {
-            let kind = kind.split(';').next().filter(|kind| !kind.is_empty());
-            (Source::Inline(data.to_owned()), kind.map(str::to_owned))
-        }
-        None => (Source::Link(link.to_owned()), None),
-    };
-    Media { source, media_type, detail: None, name: None }
+    Ok(Part::File(Media { name, ..Media::of_link(data) }))
 }
 
 /// Anthropic's mark, which many callers send through gateways.

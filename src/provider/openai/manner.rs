@@ -10,15 +10,12 @@ use crate::config::{
 };
 use crate::provider::body::Body;
 
-/// Words by which a text of messages is known to need a look; without them nothing is parsed.
-const MARKS: [&str; 8] = [
-    "\"developer\"",
+/// Fields of other vendors in messages.
+const MARKS: [&str; 5] = [
     "\"reasoning",
     "\"thinking_blocks\"",
     "\"cache_control\"",
     "\"extra_content\"",
-    "\"tool_call",
-    "\"image_url\"",
     "\"prompt_cache_breakpoint\"",
 ];
 /// What a message may carry of a vendor's own.
@@ -28,13 +25,10 @@ const THOUGHTS: [&str; 4] =
 pub(super) fn apply(body: &mut Body<'_>, manner: &Manner, losses: &mut Losses) {
     thinking(body, manner, losses);
     let said = format(body, manner, losses);
-    let is_marked = |text: &str| MARKS.iter().any(|mark| text.contains(mark));
-    let is_concerned = *manner != Manner::default() || body.get("messages").is_some_and(is_marked);
-    let Some(Value::Array(mut messages)) =
-        (is_concerned || said.is_some()).then(|| body.value("messages")).flatten()
-    else {
-        return;
-    };
+    let is_concerned =
+        said.is_some() || body.get("messages").is_some_and(|text| concerns(manner, text));
+    let messages = is_concerned.then(|| body.value("messages")).flatten();
+    let Some(Value::Array(mut messages)) = messages else { return };
     let before = messages.clone();
     for (at, message) in messages.iter_mut().enumerate() {
         if let Some(message) = message.as_object_mut() {
@@ -51,6 +45,16 @@ pub(super) fn apply(body: &mut Body<'_>, manner: &Manner, losses: &mut Losses) {
     if messages != before {
         body.set("messages", &Value::Array(messages));
     }
+}
+
+/// Whether messages may have something that a manner changes. Most have nothing, and are not parsed.
+fn concerns(manner: &Manner, messages: &str) -> bool {
+    let has = |mark: &str| messages.contains(mark);
+    manner.instructions == Instructions::System && has("\"developer\"")
+        || manner.echo != Echo::All && MARKS.into_iter().any(has)
+        || manner.tool_ids != ToolIds::Any && has("\"tool_call")
+        || manner.links == Links::Refused && has("\"image_url\"")
+        || manner.prefill == PrefillManner::Marked && has("\"assistant\"")
 }
 
 fn message(message: &mut Map<String, Value>, (at, manner): (usize, &Manner), losses: &mut Losses) {

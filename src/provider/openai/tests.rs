@@ -264,9 +264,8 @@ fn rules_of_the_shipped_table_reach_the_body() {
         br#"{"model":"auto","messages":[{"role":"user","content":"x"}],"max_completion_tokens":5}"#,
     )
     .expect("good");
-    let learned = crate::config::Habits::default();
     let open = crate::provider::Passage::Open;
-    let prepared = crate::provider::prepare(&chat, &target, (&learned, open)).expect("sayable");
+    let prepared = crate::provider::prepare(&chat, &target, open).expect("sayable");
     let sent = std::str::from_utf8(&prepared.encoded.body).expect("UTF-8");
     assert!(sent.ends_with(r#","max_tokens":5}"#), "{sent}");
 }

@@ -217,17 +217,8 @@ fn tool_call(call: &Call) -> Value {
     written
 }
 
-fn link(media: &Media, usual: &str) -> String {
-    match &media.source {
-        Source::Inline(data) => {
-            format!("data:{};base64,{data}", media.media_type.as_deref().unwrap_or(usual))
-        }
-        Source::Link(link) | Source::Stored(link) => link.clone(),
-    }
-}
-
 fn image(image: &Media) -> Value {
-    let mut inner = json!({"url": link(image, "image/png")});
+    let mut inner = json!({"url": image.link("image/png")});
     if let Some(detail) = &image.detail {
         inner["detail"] = json!(detail);
     }
@@ -246,7 +237,7 @@ fn file(file: &Media) -> Value {
     let mut inner = match &file.source {
         Source::Stored(id) => json!({"file_id": id}),
         Source::Inline(_) | Source::Link(_) => {
-            json!({"file_data": link(file, "application/pdf")})
+            json!({"file_data": file.link("application/pdf")})
         }
     };
     if let Some(name) = &file.name {

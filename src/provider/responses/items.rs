@@ -110,7 +110,7 @@ fn picture(image: &Media) -> Value {
     match &image.source {
         Source::Stored(id) => json!({"type": "input_image", "file_id": id, "detail": detail}),
         Source::Inline(_) | Source::Link(_) => {
-            json!({"type": "input_image", "image_url": link(image, "image/png"), "detail": detail})
+            json!({"type": "input_image", "image_url": image.link("image/png"), "detail": detail})
         }
     }
 }
@@ -121,7 +121,7 @@ fn document(file: &Media) -> Value {
         Source::Link(link) => json!({"type": "input_file", "file_url": link}),
         Source::Inline(_) => {
             let name = file.name.as_deref().unwrap_or("document.pdf");
-            let data = link(file, "application/pdf");
+            let data = file.link("application/pdf");
             return json!({"type": "input_file", "filename": name, "file_data": data});
         }
     };
@@ -129,13 +129,4 @@ fn document(file: &Media) -> Value {
         written["filename"] = json!(name);
     }
     written
-}
-
-fn link(media: &Media, usual: &str) -> String {
-    match &media.source {
-        Source::Inline(data) => {
-            format!("data:{};base64,{data}", media.media_type.as_deref().unwrap_or(usual))
-        }
-        Source::Link(link) | Source::Stored(link) => link.clone(),
-    }
 }

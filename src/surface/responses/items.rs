@@ -114,12 +114,12 @@ fn content_part(part: &Value, here: &str) -> Result<Part, BadRequest> {
         let param = format!("{here}.{key}");
         wrong(&param, format!("`{param}` is missing"))
     };
-    let stored = || text("file_id").map(|id| Source::Stored(id.to_owned()));
-    let media = |source, media_type, key: &str| Media {
-        source,
-        media_type,
-        detail: text("detail").map(str::to_owned),
-        name: text(key).map(str::to_owned),
+    let stored = |key: &str| match text("file_id") {
+        Some(id) => {
+            let source = Source::Stored(id.to_owned());
+            Ok(Media { source, media_type: None, detail: None, name: None })
+        }
+        None => Err(missing(key)),
     };
     Ok(match text("type").unwrap_or_default() {
         "input_text" | "output_text" | "text" => {
@@ -127,32 +127,16 @@ fn content_part(part: &Value, here: &str) -> Result<Part, BadRequest> {
         }
         "refusal" => Part::Refusal(text("refusal").unwrap_or_default().to_owned()),
         "input_image" => {
-            let (source, kind) = match text("image_url") {
-                Some(link) => linked(link),
-                None => (stored().ok_or_else(|| missing("image_url"))?, None),
-            };
-            Part::Image(media(source, kind, ""))
+            let media = text("image_url").map(Media::of_link);
+            let detail = text("detail").map(str::to_owned);
+            Part::Image(Media { detail, ..media.map_or_else(|| stored("image_url"), Ok)? })
         }
         "input_file" => {
-            let link = text("file_data").or_else(|| text("file_url"));
-            let (source, kind) = match link {
-                Some(link) => linked(link),
-                None => (stored().ok_or_else(|| missing("file_data"))?, None),
-            };
-            Part::File(media(source, kind, "filename"))
+            let media = text("file_data").or_else(|| text("file_url")).map(Media::of_link);
+            let name = text("filename").map(str::to_owned);
+            Part::File(Media { name, ..media.map_or_else(|| stored("file_data"), Ok)? })
         }
         "" => return Err(missing("type")),
         _ => Part::Other(part.clone()),
     })
-}
-
-/// What is behind a link, which may carry everything itself (RFC 2397).
-fn linked(link: &str) -> (Source, Option<String>) {
-    match link.strip_prefix("data:").and_then(|rest| rest.split_once(',')) {
-        Some((kind, data)) => {
-            let kind = kind.split(';').next().filter(|kind| !kind.is_empty());
-            (Source::Inline(data.to_owned()), kind.map(str::to_owned))
-        }
-        None => (Source::Link(link.to_owned()), None),
-    }
 }

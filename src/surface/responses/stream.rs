@@ -2,6 +2,7 @@
 //! sentinel: the last event is `response.completed`, `.incomplete` or `.failed`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use crate::surface::{About, passed};
 /// Writes pieces as they come. Only the first answer is told of: this surface has no other.
 #[derive(Debug)]
 pub struct Writer {
-    chat: ChatRequest,
+    chat: Arc<ChatRequest>,
     about: About,
     sequence: u64,
     has_begun: bool,
@@ -58,9 +59,9 @@ impl Kind {
 }
 
 impl Writer {
-    pub(in crate::surface) fn new(about: About, chat: &ChatRequest) -> Self {
+    pub(in crate::surface) fn new(about: About, chat: &Arc<ChatRequest>) -> Self {
         Self {
-            chat: chat.clone(),
+            chat: Arc::clone(chat),
             about,
             sequence: 0,
             has_begun: false,

@@ -116,7 +116,7 @@ fn a_whole_answer_has_its_items_in_order() {
 /// The events of a stream, with what each adds.
 fn streamed(events: &[Event]) -> Vec<Value> {
     let chat = chat(&json!({"stream": true})).expect("a good body");
-    let mut writer = Writer::new(about(), &chat);
+    let mut writer = Writer::new(about(), &std::sync::Arc::new(chat));
     let mut out = String::new();
     writer.events(events, &mut out);
     writer.end(&mut out);

@@ -6,6 +6,7 @@ mod keys;
 mod models;
 mod operations;
 mod operators;
+mod other_dialects;
 mod reloads;
 mod routing;
 
